@@ -1,0 +1,1 @@
+"""Stand-in: the part of cv_bridge that ALOHA-WAM imports."""

@@ -1,0 +1,1 @@
+"""Stand-in: the part of message_filters that ALOHA-WAM imports."""

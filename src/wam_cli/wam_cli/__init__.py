@@ -1,0 +1,1 @@
+"""The wam command of ALOHA-WAM."""

@@ -1,0 +1,129 @@
+"""What goes into a policy and what comes out. The interface itself is ``wam_policy.Policy``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wam_core.joints import Vector
+from wam_core.mapping import Section
+
+Image = NDArray[np.uint8]
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PolicySpec:
+    """What a policy needs from a rig and what it answers with.
+
+    cameras: names in the order of ``Observation.images``; empty: needs no images.
+    image_height, image_width: pixels of each image.
+    resampling: name of the filter that resizes camera frames to that size (``camera_sync``).
+    horizon: rows of a chunk. dt_ns: nanoseconds between rows.
+    privileged: whether it needs ``Observation.objects`` (a simulator's truth).
+    normaliser: hash of the statistics that it was trained with; empty: none.
+    """
+
+    name: str
+    cameras: tuple[str, ...]
+    image_height: int
+    image_width: int
+    resampling: str
+    horizon: int
+    dt_ns: int
+    state_dim: int = 14
+    action_dim: int = 14
+    privileged: bool = False
+    normaliser: str = ''
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The newest common moment of cameras and arms.
+
+    stamp_ns: t_obs on the ROS clock. images: (N, height, width, 3) RGB8 in the spec's order.
+    position, velocity, effort: (14,) as in ``wam_msgs/Proprioception``.
+    objects: name -> (7,) position m and quaternion w x y z in the world frame; simulators only.
+    """
+
+    stamp_ns: int
+    images: Image
+    position: Vector
+    velocity: Vector
+    effort: Vector
+    objects: Mapping[str, Vector] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InferenceRequest:
+    """What the executor asks for.
+
+    prefix: (P, 14) rows that will run before the answer arrives, row 0 due at prefix_start_ns;
+    P = 0 without one.
+    """
+
+    request_id: int
+    task: str
+    mode: str
+    prefix: Matrix
+    prefix_start_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A policy's answer; row k is due at ``observation.stamp_ns + k * spec.dt_ns``.
+
+    actions: (horizon, 14), arm joints rad, grippers 0..1. future_images: (N, H, W, 3) RGB8 or None.
+    future_proprioception: (14,) or None. value: 0..1 or None. candidate_values: (C,), C may be 0.
+    prefix_rows: leading rows that repeat the request's prefix; 0: not conditioned on it.
+    stage_ms: milliseconds of each stage of the inference.
+    """
+
+    actions: Matrix
+    future_images: Image | None = None
+    future_proprioception: Vector | None = None
+    value: float | None = None
+    candidate_values: tuple[float, ...] = ()
+    prefix_rows: int = 0
+    stage_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """A policy file, config/policies/<name>.yaml, as data.
+
+    entry_point: name in the entry point group ``wam.policies``.
+    spec: what the policy states that it needs. options: keys of its own, passed to it.
+    """
+
+    entry_point: str
+    spec: PolicySpec
+    options: Mapping[str, object]
+
+
+def parse_policy(name: str, policy: object, source: str) -> PolicyConfig:
+    """Builds a PolicyConfig from the contents of a policy file.
+
+    Raises WamError with ``source`` and the key for anything missing, unknown or out of range.
+    """
+    section = Section(policy, source)
+    image = section.section('image')
+    spec = PolicySpec(
+        name=name,
+        cameras=section.texts('cameras'),
+        image_height=image.integer('height', 1, 4096),
+        image_width=image.integer('width', 1, 4096),
+        resampling=image.text('resampling'),
+        horizon=section.integer('horizon', 1, 1000),
+        dt_ns=round(section.number('dt_s', 0.001, 1.0) * 1e9),
+        privileged=section.flag('privileged') if 'privileged' in section else False,
+    )
+    image.close()
+    options: Mapping[str, object] = {}
+    if 'options' in section:
+        nested = section.section('options')
+        options = nested.values()
+    config = PolicyConfig(section.text('policy'), spec, options)
+    section.close()
+    return config

@@ -1,0 +1,1 @@
+"""Episodes of ALOHA-WAM: read, write, verify, recover, export."""

@@ -1,0 +1,1 @@
+"""The policy interface of ALOHA-WAM and the policies behind it."""
