@@ -46,6 +46,13 @@ class GripperLinkage:
     horn_m: float
     arm_m: float
 
+    def __post_init__(self) -> None:
+        if not 0.0 < self.horn_m <= self.arm_m:
+            raise WamError(
+                f'gripper linkage: horn {self.horn_m} m, expected above 0 and at most the arm, '
+                f'{self.arm_m} m'
+            )
+
     def finger(self, angle: float) -> float:
         """Finger position in m of a motor angle in rad."""
         along = self.horn_m * math.sin(angle)
@@ -53,6 +60,12 @@ class GripperLinkage:
         return along + math.sqrt(self.arm_m**2 - across**2)
 
     def angle(self, finger: float) -> float:
-        """Motor angle in rad of a finger position in m. Inverse of ``finger`` in -pi/2..pi/2."""
+        """Motor angle in rad of a finger position in m, clipped to -pi/2..pi/2.
+
+        Inverse of ``finger`` there (in 0..pi/2 for a horn as long as its arm, whose fingers meet
+        at every angle below 0). WamError for a finger that is not above 0.
+        """
+        if not finger > 0.0:
+            raise WamError(f'finger position = {finger!r} m, expected a number above 0')
         cosine = (self.horn_m**2 + finger**2 - self.arm_m**2) / (2.0 * self.horn_m * finger)
         return math.pi / 2.0 - math.acos(min(1.0, max(-1.0, cosine)))

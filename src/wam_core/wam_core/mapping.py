@@ -26,7 +26,7 @@ class Section:
     def __contains__(self, key: str) -> bool:
         return key in self._values
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """The keys of the mapping, in the order of the file."""
         return [str(key) for key in self._values]
 
@@ -56,11 +56,15 @@ class Section:
         return _number(self._get(key, 'number'), f'{self.source}: {key}', lower, upper)
 
     def integer(self, key: str, lower: int, upper: int) -> int:
-        """A whole number in [lower, upper]."""
-        value = self.number(key, lower, upper)
-        if value != int(value):
+        """A whole number in [lower, upper]; exact, for nanoseconds and seeds above 2**53."""
+        value = self._get(key, 'whole number')
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
             raise WamError(f'{self.source}: {key} = {value!r}, expected a whole number')
-        return int(value)
+        if not lower <= value <= upper:
+            raise WamError(f'{self.source}: {key} = {value!r}, allowed {lower} to {upper}')
+        return value
 
     def numbers(self, key: str, count: int) -> tuple[float, ...]:
         """Exactly ``count`` finite numbers."""

@@ -74,7 +74,8 @@ class InferenceRequest:
 class Prediction:
     """A policy's answer; row k is due at ``observation.stamp_ns + k * spec.dt_ns``.
 
-    actions: (horizon, 14), arm joints rad, grippers 0..1. future_images: (N, H, W, 3) RGB8 or None.
+    actions: (horizon, 14), arm joints rad, grippers 0..1.
+    future_images: (N, H, W, 3) RGB8 or None.
     future_proprioception: (14,) or None. value: 0..1 or None. candidate_values: (C,), C may be 0.
     prefix_rows: leading rows that repeat the request's prefix; 0: not conditioned on it.
     stage_ms: milliseconds of each stage of the inference.
@@ -122,8 +123,7 @@ def parse_policy(name: str, policy: object, source: str) -> PolicyConfig:
     image.close()
     options: Mapping[str, object] = {}
     if 'options' in section:
-        nested = section.section('options')
-        options = nested.values()
+        options = section.section('options').values()
     config = PolicyConfig(section.text('policy'), spec, options)
     section.close()
     return config

@@ -74,7 +74,7 @@ def parse_grippers(grippers: object) -> dict[str, GripperCalibration]:
     """The named calibration profiles of grippers.yaml."""
     section = Section(grippers, 'grippers.yaml')
     profiles = {}
-    for name in section.keys():
+    for name in section.names():
         entry = section.section(name)
         profiles[name] = GripperCalibration(entry.number('closed'), entry.number('open'))
         entry.close()
@@ -89,7 +89,7 @@ def _robots(section: Section) -> dict[str, str]:
 
 def _cameras(section: Section) -> dict[str, CameraSpec]:
     cameras = {}
-    for name in section.keys():
+    for name in section.names():
         entry = section.section(name)
         cameras[name] = CameraSpec(entry.text('topic'), entry.number('rate_hz', 1.0, 200.0))
         entry.close()

@@ -1,4 +1,4 @@
-"""A task as data: its instruction, time limit and score rubric. Read from config/tasks/<name>.yaml."""
+"""A task as data, config/tasks/<name>.yaml: its instruction, time limit and score rubric."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,9 @@ def parse_task(name: str, task: object, source: str) -> TaskSpec:
         for index, entry in enumerate(section.sequence('stages'))
     )
     points = [stage.points for stage in stages]
-    if not stages or points != sorted(points):
+    if not stages:
+        raise WamError(f'{source}: stages: expected at least one with a name and points')
+    if points != sorted(points):
         raise WamError(f'{source}: stages: points must not decrease, got {points}')
     spec = TaskSpec(
         name=name,

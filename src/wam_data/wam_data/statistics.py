@@ -1,0 +1,132 @@
+"""What was recorded, counted while it is written: messages, gaps and rates per topic, spreads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from wam_core.errors import WamError
+from wam_data.cdr import frame_set_spread
+from wam_data.manifest import Spread, TopicStatistics
+
+FRAME_SET: Final = 'wam_msgs/msg/FrameSet'
+_NS: Final = 1e9
+_MISSED: Final = 1.5  # a gap of more than so many periods counts as missing messages
+
+
+@dataclass
+class TopicCounter:
+    """Counts of one topic. period_ns: its nominal period; 0: none, then none can be missing."""
+
+    type: str
+    period_ns: int = 0
+    messages: int = 0
+    bytes: int = 0
+    dropped: int = 0
+    backwards: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    largest_gap_ns: int = 0
+    skipped: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Messages that never came: as many as the gaps leave room for, and as the count lacks.
+
+        Gaps alone would count late messages, and the count alone a source that is a little slow.
+        """
+        if not self.period_ns or not self.messages:
+            return 0
+        expected = round((self.last_ns - self.first_ns) / self.period_ns) + 1
+        return max(0, min(self.skipped, expected - self.messages))
+
+    def observe(self, size: int, stamp_ns: int) -> None:
+        """One written message of ``size`` bytes. stamp_ns: of its header, ROS clock."""
+        if self.messages == 0:
+            self.first_ns = stamp_ns
+        else:
+            self._gap(stamp_ns - self.last_ns)
+        self.last_ns = stamp_ns
+        self.messages += 1
+        self.bytes += size
+
+    def _gap(self, gap_ns: int) -> None:
+        self.largest_gap_ns = max(self.largest_gap_ns, gap_ns)
+        if gap_ns < 0:
+            self.backwards += 1
+        elif self.period_ns and gap_ns > _MISSED * self.period_ns:
+            self.skipped += round(gap_ns / self.period_ns) - 1
+
+    def result(self) -> TopicStatistics:
+        """For the manifest."""
+        span_s = (self.last_ns - self.first_ns) / _NS
+        return TopicStatistics(
+            type=self.type,
+            messages=self.messages,
+            bytes=self.bytes,
+            dropped=self.dropped,
+            missing=self.missing,
+            backwards=self.backwards,
+            rate_hz=round((self.messages - 1) / span_s, 3) if span_s > 0 else 0.0,
+            largest_gap_s=self.largest_gap_ns / _NS,
+            period_s=self.period_ns / _NS,
+        )
+
+
+class Counters:
+    """All topics of an episode, and the spread of its camera sets."""
+
+    def __init__(self) -> None:
+        self._topics: dict[str, TopicCounter] = {}
+        self._sets = 0
+        self._spread_sum_ns = 0
+        self._spread_max_ns = 0
+
+    def add(self, topic: str, kind: str, period_ns: int = 0) -> None:
+        """Declares a topic; one without a message is counted as 0."""
+        self._topics.setdefault(topic, TopicCounter(kind, period_ns))
+
+    def observe(self, topic: str, data: bytes, stamp_ns: int) -> None:
+        """One written message of a declared topic."""
+        counter = self._topics[topic]
+        counter.observe(len(data), stamp_ns)
+        if counter.type == FRAME_SET:
+            self._observe_spread(data)
+
+    def _observe_spread(self, data: bytes) -> None:
+        try:
+            spread_ns, _ = frame_set_spread(data)
+        except WamError:
+            return  # an odd message is recorded all the same; verify names it
+        self._sets += 1
+        self._spread_sum_ns += spread_ns
+        self._spread_max_ns = max(self._spread_max_ns, spread_ns)
+
+    def dropped(self, topic: str) -> None:
+        """One message that couldn't be written."""
+        self._topics[topic].dropped += 1
+
+    @property
+    def topics(self) -> Mapping[str, TopicCounter]:
+        """Of every declared topic, in order of declaration."""
+        return self._topics
+
+    def statistics(self) -> dict[str, TopicStatistics]:
+        """For the manifest."""
+        return {name: counter.result() for name, counter in self._topics.items()}
+
+    def spread(self) -> Spread | None:
+        """Of the recorded camera sets; None without one."""
+        if self._sets == 0:
+            return None
+        mean_ms = self._spread_sum_ns / self._sets / 1e6
+        return Spread(self._sets, round(mean_ms, 6), self._spread_max_ns / 1e6)
+
+
+def with_dropped(
+    written: Mapping[str, TopicStatistics], dropped: Mapping[str, int]
+) -> dict[str, TopicStatistics]:
+    """Statistics with the counts of messages that never reached the writer."""
+    return {
+        topic: replace(entry, dropped=entry.dropped + dropped.get(topic, 0))
+        for topic, entry in written.items()
+    }

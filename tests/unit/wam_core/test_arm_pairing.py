@@ -1,0 +1,121 @@
+"""Two arms' joint states as one: order of names, pairing, and what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+
+from wam_bringup.config import load_rig
+from wam_core.arm_pairing import ArmPairing, RigState
+from wam_core.joints import GRIPPERS
+
+NAMES = [
+    'waist', 'shoulder', 'elbow', 'forearm_roll', 'wrist_angle', 'wrist_rotate', 'gripper',
+    'left_finger', 'right_finger',
+]  # fmt: skip
+
+
+@pytest.fixture
+def pairing() -> ArmPairing:
+    return ArmPairing(load_rig('sim').gripper)
+
+
+def add(
+    pairing: ArmPairing,
+    side: str,
+    stamp_ns: int,
+    offset: float,
+    **changes: list[float] | list[str],
+) -> RigState | None:
+    values = [offset + 0.01 * index for index in range(9)]
+    fields = {
+        'names': NAMES,
+        'position': values,
+        'velocity': [2 * value for value in values],
+        'effort': [3 * value for value in values],
+    }
+    return pairing.add(side, stamp_ns, **{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_a_pair_has_both_arms_and_the_older_stamp(pairing: ArmPairing) -> None:
+    assert add(pairing, 'left', 105, 0.1) is None
+    state = add(pairing, 'right', 100, 0.5)
+    assert state is not None
+    assert state.stamp_ns == 100
+    assert state.arm_stamps_ns == (105, 100)
+    assert state.position[:6] == pytest.approx([0.1, 0.11, 0.12, 0.13, 0.14, 0.15])
+    assert state.position[7:13] == pytest.approx([0.5, 0.51, 0.52, 0.53, 0.54, 0.55])
+    assert state.gripper_angle == pytest.approx([0.16, 0.56])
+    span = 1.4910 + 0.6213  # aloha_ros1
+    assert state.position[list(GRIPPERS)] == pytest.approx(
+        [(0.16 + 0.6213) / span, (0.56 + 0.6213) / span]
+    )
+    assert state.velocity[[0, 6]] == pytest.approx([0.2, 0.32 / span])
+    assert state.effort[[0, 6, 7, 13]] == pytest.approx([0.3, 0.48, 1.5, 1.68])
+
+
+def test_joints_are_found_by_name_not_by_place(pairing: ArmPairing) -> None:
+    order = np.random.default_rng(0).permutation(9)
+    values = 0.1 + 0.01 * np.arange(9)
+    add(pairing, 'right', 1, 0.1)
+    state = add(
+        pairing,
+        'left',
+        1,
+        0.1,
+        names=[NAMES[index] for index in order],
+        position=values[order].tolist(),
+        velocity=(2 * values[order]).tolist(),
+        effort=(3 * values[order]).tolist(),
+    )
+    assert state is not None
+    assert state.position[:7] == pytest.approx(state.position[7:])
+    assert state.velocity[:7] == pytest.approx(state.velocity[7:])
+    assert state.effort[:7] == pytest.approx(state.effort[7:])
+
+
+def test_each_sample_is_used_once_and_the_newest_wins(pairing: ArmPairing) -> None:
+    assert add(pairing, 'left', 1, 0.1) is None
+    assert add(pairing, 'left', 2, 0.2) is None
+    state = add(pairing, 'right', 1, 0.3)
+    assert state is not None
+    assert state.arm_stamps_ns == (2, 1)
+    assert state.position[0] == pytest.approx(0.2)
+    assert add(pairing, 'right', 2, 0.3) is None
+
+
+@pytest.mark.parametrize(
+    ('changes', 'reason'),
+    [
+        ({'names': NAMES[1:]}, 'left unusable'),
+        ({'names': []}, 'left unusable'),
+        ({'position': [0.0] * 3}, 'left unusable'),
+        ({'effort': []}, 'left unusable'),
+        ({'position': [math.nan] * 9}, 'left not finite'),
+        ({'velocity': [math.inf] * 9}, 'left not finite'),
+    ],
+)
+def test_a_bad_sample_is_counted_and_named(
+    pairing: ArmPairing, changes: dict[str, object], reason: str
+) -> None:
+    add(pairing, 'right', 1, 0.1)
+    assert add(pairing, 'left', 1, 0.1, **changes) is None
+    assert pairing.refused == {reason: 1}
+    assert pairing.last_refusal.startswith('left: ')
+    assert add(pairing, 'left', 2, 0.1) is not None
+
+
+def test_a_frozen_driver_makes_no_new_state(pairing: ArmPairing) -> None:
+    add(pairing, 'left', 1, 0.1)
+    add(pairing, 'right', 1, 0.1)
+    assert add(pairing, 'left', 1, 0.1) is None
+    assert add(pairing, 'right', 2, 0.1) is None
+    assert pairing.refused == {'left repeated': 1}
+
+
+def test_a_silent_arm_is_stale(pairing: ArmPairing) -> None:
+    assert pairing.stale(0, 10) == ('left', 'right')
+    add(pairing, 'left', 100, 0.1)
+    add(pairing, 'right', 105, 0.1)
+    assert pairing.stale(112, 10) == ('left',)
+    assert pairing.stale(110, 10) == ()

@@ -1,0 +1,148 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wam_core.errors import WamError
+from wam_data.catalogue import list_episodes, newest_episode
+from wam_data.label import write_label
+from wam_data.layout import MANIFEST
+from wam_data.manifest import (
+    EpisodeManifest,
+    Identity,
+    Intervention,
+    Outcome,
+    Spread,
+    TopicStatistics,
+    parse_manifest,
+    read_manifest,
+)
+
+OUTCOMES = st.builds(
+    Outcome,
+    result=st.sampled_from(['success', 'failure', 'aborted']),
+    score=st.floats(0.0, 100.0),
+    stages=st.lists(st.text(max_size=5), max_size=3).map(tuple),
+    note=st.text(max_size=10),
+    by=st.text(max_size=5),
+)
+MANIFESTS = st.builds(
+    EpisodeManifest,
+    identity=st.builds(
+        Identity,
+        task=st.text(max_size=20),
+        policy=st.text(max_size=5),
+        policy_specification=st.dictionaries(st.text(max_size=4), st.integers(), max_size=3),
+        seed=st.integers(-1, 2**63 - 1),
+    ),
+    started_utc=st.just('2025-01-01T00:00:00+00:00'),
+    started_ns=st.integers(0, 2**62),
+    stopped_ns=st.integers(0, 2**62),
+    topics=st.dictionaries(
+        st.text(max_size=6),
+        st.builds(TopicStatistics, type=st.just('a/msg/B'), messages=st.integers(0, 2**62)),
+        max_size=3,
+    ),
+    camera_sync=st.none() | st.builds(Spread, st.integers(0, 9), st.just(1.5), st.just(2.0)),
+    interventions=st.just((Intervention(2**60 + 1, 2**60 + 3, 'teleop'),)) | st.just(()),
+    outcome=st.none() | OUTCOMES,
+    labels=st.lists(OUTCOMES, max_size=2).map(tuple),
+    complete=st.booleans(),
+)
+
+
+@given(MANIFESTS)
+def test_what_is_written_is_read(manifest: EpisodeManifest) -> None:
+    assert parse_manifest(json.loads(manifest.text()), 'x') == manifest
+
+
+def contents(episode: Path) -> Any:
+    return json.loads((episode / MANIFEST).read_text())
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'text'),
+    [
+        ('schema', 2, 'schema = 2'),
+        ('seed', 'seven', 'seed'),
+        ('complete', 'yes', 'complete'),
+        ('started_ns', -1, 'started_ns = -1'),
+        ('surprise', 1, "unknown key 'surprise'"),
+        ('outcome', {'result': 'won'}, 'outcome'),
+        ('topics', [], 'topics'),
+    ],
+)
+def test_bad_keys_are_named(episode: Path, key: str, value: object, text: str) -> None:
+    bad = {**contents(episode), key: value}
+    with pytest.raises(WamError, match=text) as caught:
+        parse_manifest(bad, 'episode.json')
+    assert str(caught.value).startswith('episode.json')
+
+
+@pytest.mark.parametrize('key', ['task', 'topics', 'started_ns', 'complete', 'labels'])
+def test_missing_keys_are_named(episode: Path, key: str) -> None:
+    bad = contents(episode)
+    del bad[key]
+    with pytest.raises(WamError, match=f"missing key '{key}'"):
+        parse_manifest(bad, 'episode.json')
+
+
+def test_a_manifest_that_is_not_json(episode: Path) -> None:
+    (episode / MANIFEST).write_text('{"schema": 1,')
+    with pytest.raises(WamError, match='is not JSON'):
+        read_manifest(episode)
+
+
+@pytest.mark.parametrize('score', [-1.0, 100.5, float('nan'), float('inf')])
+def test_scores_out_of_range(score: float) -> None:
+    with pytest.raises(WamError, match='allowed 0 to 100'):
+        Outcome('success', score)
+
+
+def test_unknown_outcome() -> None:
+    with pytest.raises(WamError, match=r"'won', expected one of \['success', 'failure', 'abor"):
+        Outcome('won')
+
+
+def test_labels_keep_their_history(episode: Path) -> None:
+    before = read_manifest(episode).outcome
+    write_label(episode, Outcome('failure', 25.0, note='dropped it', by='ann'))
+    write_label(episode, Outcome('success', 75.0, by='bob'))
+    manifest = read_manifest(episode)
+    assert manifest.outcome is not None
+    assert (manifest.outcome.result, manifest.outcome.by) == ('success', 'bob')
+    assert manifest.outcome.at
+    assert manifest.labels[0] == before
+    assert [label.by for label in manifest.labels] == ['sim', 'ann']
+    assert contents(episode)['outcome']['success'] is True
+
+
+def test_an_unknown_or_partial_episode_gets_no_label(episode: Path) -> None:
+    with pytest.raises(WamError, match='not an episode directory'):
+        write_label(episode / 'nothing', Outcome('failure'))
+    partial = episode.rename(episode.with_name(f'{episode.name}.partial'))
+    with pytest.raises(WamError, match='recover it first'):
+        write_label(partial, Outcome('failure'))
+
+
+def test_catalogue(episode: Path) -> None:
+    root = episode.parent.parent
+    partial = episode.with_name('20260101T000000Z-0009.partial')
+    partial.mkdir()
+    (partial / MANIFEST).write_text('broken')
+    found = list_episodes(root)
+    assert [(entry.path, entry.partial) for entry in found] == [(episode, False), (partial, True)]
+    assert found[0].manifest is not None
+    assert 'is not JSON' in found[1].problem
+    assert newest_episode(root) == episode
+
+
+def test_empty_catalogues(tmp_path: Path) -> None:
+    assert list_episodes(tmp_path) == []
+    with pytest.raises(WamError, match='no finished episode'):
+        newest_episode(tmp_path)
+    with pytest.raises(WamError, match='not a directory'):
+        list_episodes(tmp_path / 'nothing')
