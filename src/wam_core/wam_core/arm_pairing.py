@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from wam_core.gripper import GripperCalibration
 from wam_core.joints import SIDES, Vector
 from wam_core.motors import join, join_velocity, pick
 
-_GRIPPER = -1  # place of the gripper among the seven motors of an arm
+_GRIPPER: Final = -1  # place of the gripper among the seven motors of an arm
+_FAR: Final = 0.75  # periods; above one half, so that jitter can't make it wait twice
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class RigState:
 
 
 class ArmPairing:
-    """Pairs the newest sample of each arm; each sample is used once.
+    """Pairs the newest sample of each arm; each sample is used once, at the rate of the arms.
 
     A sample that can't be used is counted by arm and reason, and never raises.
     """
@@ -84,12 +86,15 @@ class ArmPairing:
             self._refuse(side, 'not finite', f'NaN or infinity at {stamp_ns} ns')
             return None
         # A driver that stopped reading repeats its stamp; one that restarted may go back in time.
-        if self._last_ns.get(side) == stamp_ns:
+        last_ns = self._last_ns.get(side)
+        if last_ns == stamp_ns:
             self._refuse(side, 'repeated', f'stamp {stamp_ns} ns came twice')
             return None
         self._last_ns[side] = stamp_ns
         self._fresh[side] = ArmSample(stamp_ns, *arrays)
-        return self._pair()
+        if len(self._fresh) < len(SIDES):
+            return None
+        return self._pair(None if last_ns is None else stamp_ns - last_ns)
 
     def stale(self, now_ns: int, after_ns: int) -> tuple[str, ...]:
         """The sides whose newest sample is older than that, or that never sent one."""
@@ -103,10 +108,13 @@ class ArmPairing:
         self._refused[f'{side} {reason}'] += 1
         self._last_refusal = f'{side}: {text}'
 
-    def _pair(self) -> RigState | None:
-        if len(self._fresh) < len(SIDES):
+    def _pair(self, period_ns: int | None) -> RigState | None:
+        left, right = (self._fresh[side] for side in SIDES)
+        # Nearly a period apart: the next sample of the older one will be much closer, while to
+        # take this pair would fix the distance for good.
+        if period_ns is not None and abs(left.stamp_ns - right.stamp_ns) > _FAR * abs(period_ns):
             return None
-        left, right = (self._fresh.pop(side) for side in SIDES)
+        self._fresh.clear()
         return RigState(
             stamp_ns=min(left.stamp_ns, right.stamp_ns),
             position=join(left.position, right.position, self._gripper),

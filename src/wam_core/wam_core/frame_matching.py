@@ -3,23 +3,23 @@
 The cameras' waiting frames form lanes, oldest first; the first of each lane are the *heads*.
 
 1. Heads further apart than the slop: the oldest has no partner any more and is dropped.
-2. Heads within half of the shortest period: they are a set, at once. Cameras that keep their
-   period can't offer a better one later: a set with the next frame of the oldest camera would
-   spread over a period less what it has now, which is no less. (Frames that come closer together
-   than the period by j could have made it better by j at most.)
-3. Heads further apart than that, within a slop that is wider than half a period: the set with
-   the smallest spread among those that contain the newest head is chosen, which takes the next
-   frames of the cameras ahead of it.
+2. Heads within the slop are a set, at once, unless a much nearer partner is due: if the frames
+   that follow the oldest heads by their cameras' periods would make the spread smaller by more
+   than a third of the shortest period, the oldest head is dropped. That is how cameras that run
+   freely settle on their nearest neighbours after a start or a lost frame. A third is more than
+   cameras jitter: those with two alignments nearly as good don't go back and forth between them,
+   which would cost a frame each time.
 
 What follows from it:
-- The spread never exceeds the slop, a frame is in one set at most, and references increase (until
-  the clock is set back).
+- The spread never exceeds the slop, a frame is in one set at most, and references increase.
 - Stamps alone decide. As long as each camera's own frames come in order and none lags by more
   than ``depth`` frames, the sets are the same in whatever order the cameras' frames come. Frames
   of one camera can't change places within the slop unless they are closer together than it.
-- A slop up to half of the shortest period: as many sets as any matching could have, and each is
-  given out when its last frame arrives. A wider slop may lose one set to a better alignment.
-- A frame costs O(cameras) when its set is accepted, O(cameras * depth) where rule 3 looks ahead.
+- Each set is given out when its last frame arrives.
+- A slop up to two thirds of the shortest period: as many sets as any matching could have (the
+  oldest head's next frame would make the spread a period less what it is now; that is no gain of
+  a third until it is above two thirds). A wider slop may lose one set to a better alignment.
+- A frame costs O(cameras squared) at most.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +33,8 @@ Frame = TypeVar('Frame')
 STALL_PERIODS: Final = 3
 # A stamp this much older than the camera's newest is a clock that was set back, not a late frame.
 CLOCK_RESET_NS: Final = 1_000_000_000
+# A set to come must be better by the shortest period divided by this: see rule 2 above.
+_GAIN_DIVISOR: Final = 3
 
 
 @dataclass(frozen=True)
@@ -104,16 +106,14 @@ class _Lane(Generic[Frame]):
         self.frames.insert(place, frame)
         return True
 
-    def drop(self, count: int) -> None:
-        """Gives up the oldest ``count`` frames."""
-        if count:
-            self.gone_ns = self.stamps[count - 1]
-            self.counts.dropped += count
-            del self.stamps[:count], self.frames[:count]
+    def drop(self) -> None:
+        """Gives up the oldest frame."""
+        self.counts.dropped += 1
+        self.gone_ns = self.stamps.pop(0)
+        del self.frames[0]
 
-    def take(self, index: int) -> tuple[int, Frame]:
-        """The frame at ``index``; those before it are given up."""
-        self.drop(index)
+    def take(self) -> tuple[int, Frame]:
+        """The oldest frame, for a set."""
         self.counts.matched += 1
         self.gone_ns = self.stamps.pop(0)
         return self.gone_ns, self.frames.pop(0)
@@ -152,7 +152,7 @@ class FrameMatcher(Generic[Frame]):
         if depth < 2:
             raise WamError(f'depth = {depth}, allowed 2 or more frames per camera')
         self._slop_ns = slop_ns
-        self._accept_ns = shortest_ns // 2
+        self._gain_ns = shortest_ns // _GAIN_DIVISOR
         self._depth = depth
         self._lanes: dict[str, _Lane[Frame]] = {
             camera: _Lane(periods[camera]) for camera in cameras
@@ -171,8 +171,9 @@ class FrameMatcher(Generic[Frame]):
         if not lane.insert(stamp_ns, frame):
             return []
         sets = self._settle()
+        # Whatever is left waits for a camera that has nothing: there is no set to make of it.
         if len(lane.stamps) > self._depth:
-            sets += self._overflow(lane)
+            self._drop_head(lane)
         return sets
 
     @property
@@ -208,53 +209,25 @@ class FrameMatcher(Generic[Frame]):
         while all(lane.stamps for lane in self._order):
             heads = [lane.stamps[0] for lane in self._order]
             spread_ns = max(heads) - min(heads)
-            if spread_ns > self._slop_ns:
+            if spread_ns > self._slop_ns or self._nearer_is_due(heads, spread_ns):
                 self._drop_head(self._order[heads.index(min(heads))])
-            elif spread_ns <= self._accept_ns:
-                sets.append(self._take([0] * len(heads)))
             else:
-                best, final = self._search(heads)
-                if not final:
-                    break
-                sets.append(self._take(best))
+                sets.append(self._take())
         return sets
 
-    def _search(self, heads: list[int]) -> tuple[list[int], bool]:
-        """Indices of the set of smallest spread that contains the newest head.
-
-        Moves the oldest camera on, frame by frame, until the newest head is the oldest of all.
-        Also whether that is final: not while a frame is still to come that could be better.
-        """
-        pivot = heads.index(max(heads))
-        stamps = list(heads)
-        at = [0] * len(heads)
-        best, best_ns = list(at), max(stamps) - min(stamps)
-        while True:
+    def _nearer_is_due(self, heads: Sequence[int], spread_ns: int) -> bool:
+        """Whether frames that follow the oldest heads, by their periods, make a better set."""
+        stamps, newest = list(heads), max(heads)
+        best_ns = spread_ns
+        while min(stamps) < newest:
             oldest = stamps.index(min(stamps))
-            if stamps[oldest] == heads[pivot]:
-                return best, True
-            lane = self._order[oldest]
-            at[oldest] += 1
-            if at[oldest] == len(lane.stamps):
-                return best, False
-            stamps[oldest] = lane.stamps[at[oldest]]
-            if stamps[oldest] - heads[pivot] >= best_ns:
-                return best, True
-            spread_ns = max(stamps) - min(stamps)
-            if spread_ns < best_ns:
-                best, best_ns = list(at), spread_ns
+            stamps[oldest] += self._order[oldest].period_ns
+            best_ns = min(best_ns, max(stamps) - min(stamps))
+        return best_ns < spread_ns - self._gain_ns
 
-    def _take(self, indices: list[int]) -> MatchedSet[Frame]:
-        taken = [lane.take(index) for lane, index in zip(self._order, indices, strict=True)]
+    def _take(self) -> MatchedSet[Frame]:
+        taken = [lane.take() for lane in self._order]
         return MatchedSet(tuple(stamp for stamp, _ in taken), tuple(frame for _, frame in taken))
-
-    def _overflow(self, lane: _Lane[Frame]) -> list[MatchedSet[Frame]]:
-        """Makes room: decides with what is there, or gives up the oldest frame of the lane."""
-        if not all(other.stamps for other in self._order):
-            self._drop_head(lane)
-            return []
-        best, _ = self._search([other.stamps[0] for other in self._order])
-        return [self._take(best), *self._settle()]
 
     def _drop_head(self, lane: _Lane[Frame]) -> None:
         """Gives up a head without partner; who was missing is counted once per moment."""
@@ -266,7 +239,7 @@ class FrameMatcher(Generic[Frame]):
             if ahead and not had_one and not counted:
                 other.counts.missing += 1
                 other.missed_until_ns = stamp_ns + self._slop_ns
-        lane.drop(1)
+        lane.drop()
 
 
 def _periods(cameras: Sequence[str], period_ns: int | Mapping[str, int]) -> dict[str, int]:

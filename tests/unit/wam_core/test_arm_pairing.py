@@ -84,6 +84,24 @@ def test_each_sample_is_used_once_and_the_newest_wins(pairing: ArmPairing) -> No
     assert add(pairing, 'right', 2, 0.3) is None
 
 
+@pytest.mark.parametrize('phase_ns', [0, 1, 3, 5, 7, 9])
+@pytest.mark.parametrize('first', ['left', 'right'])
+def test_pairs_are_close_whichever_arm_comes_first(
+    pairing: ArmPairing, phase_ns: int, first: str
+) -> None:
+    second = 'right' if first == 'left' else 'left'
+    # One arm was there before the other.
+    add(pairing, first, 0, 0.1)
+    add(pairing, first, 10, 0.1)
+    spreads = []
+    for tick in range(2, 50):
+        arrivals = sorted([(10 * tick, first), (10 * tick - 10 + phase_ns, second)])
+        states = [add(pairing, side, stamp_ns, 0.1) for stamp_ns, side in arrivals]
+        spreads += [abs(np.subtract(*state.arm_stamps_ns)) for state in states if state]
+    assert len(spreads) >= 46
+    assert max(spreads[2:]) <= 7
+
+
 @pytest.mark.parametrize(
     ('changes', 'reason'),
     [

@@ -12,10 +12,10 @@ from wam_core.frame_matching import FrameMatcher, MatchedSet
 
 MS = 1_000_000
 PERIOD = 33 * MS
-Frame = Arrival = tuple[str, int]
+Frame = tuple[str, int]
 
 
-def feed(matcher: FrameMatcher[Frame], arrivals: list[Arrival]) -> list[MatchedSet[Frame]]:
+def feed(matcher: FrameMatcher[Frame], arrivals: list[Frame]) -> list[MatchedSet[Frame]]:
     return [
         matched
         for camera, stamp in arrivals
@@ -29,7 +29,7 @@ def matcher(
     return FrameMatcher([f'cam{index}' for index in range(cameras)], slop, depth, period)
 
 
-def in_capture_order(streams: dict[str, list[int]]) -> list[Arrival]:
+def in_capture_order(streams: dict[str, list[int]]) -> list[Frame]:
     return sorted(
         ((camera, stamp) for camera, stamps in streams.items() for stamp in stamps),
         key=lambda arrival: (arrival[1], arrival[0]),
@@ -74,7 +74,7 @@ def streams(draw: st.DrawFn, cameras: int = 3, jitter_ms: int = 8) -> dict[str, 
 
 
 @st.composite
-def chaos(draw: st.DrawFn) -> list[Arrival]:
+def chaos(draw: st.DrawFn) -> list[Frame]:
     """Any stamps in any order, with repetitions and clocks that are set back."""
     stamp = st.integers(0, 40).map(lambda tick: tick * 5 * MS) | st.integers(0, 10**11)
     return draw(st.lists(st.tuples(st.sampled_from(['cam0', 'cam1', 'cam2']), stamp), max_size=60))
@@ -83,7 +83,7 @@ def chaos(draw: st.DrawFn) -> list[Arrival]:
 @given(chaos(), st.integers(0, PERIOD - 1), st.integers(2, 5))
 @settings(max_examples=300, deadline=None)
 def test_whatever_comes_sets_are_within_the_slop_and_frames_are_used_once(
-    arrivals: list[Arrival], slop: int, depth: int
+    arrivals: list[Frame], slop: int, depth: int
 ) -> None:
     subject = matcher(slop=slop, depth=depth)
     sets: list[MatchedSet[Frame]] = []
@@ -106,7 +106,7 @@ def test_whatever_comes_sets_are_within_the_slop_and_frames_are_used_once(
 @given(chaos(), st.integers(2, 5))
 @settings(max_examples=200, deadline=None)
 def test_memory_is_bounded_and_every_frame_is_accounted_for(
-    arrivals: list[Arrival], depth: int
+    arrivals: list[Frame], depth: int
 ) -> None:
     subject = matcher(depth=depth)
     matched = 0
@@ -124,9 +124,9 @@ def test_memory_is_bounded_and_every_frame_is_accounted_for(
         assert count.received == gone
 
 
-@given(streams(jitter_ms=16), st.integers(0, PERIOD // 2))
+@given(streams(jitter_ms=16), st.integers(0, PERIOD * 2 // 3))
 @settings(max_examples=200, deadline=None)
-def test_a_slop_of_half_a_period_misses_no_set_that_any_matching_could_have(
+def test_a_slop_of_two_thirds_of_a_period_misses_no_set_that_any_matching_could_have(
     frames: dict[str, list[int]], slop: int
 ) -> None:
     ordered = {camera: sorted(set(stamps)) for camera, stamps in frames.items()}
@@ -141,7 +141,7 @@ def test_the_order_in_which_cameras_deliver_does_not_matter(
 ) -> None:
     expected = feed(matcher(slop=slop), in_capture_order(frames))
     lanes = {camera: list(stamps) for camera, stamps in frames.items()}
-    arrivals: list[Arrival] = []
+    arrivals: list[Frame] = []
     while any(lanes.values()):
         camera = data.draw(st.sampled_from([name for name, lane in lanes.items() if lane]))
         arrivals.append((camera, lanes[camera].pop(0)))
@@ -174,32 +174,6 @@ def test_a_set_of_triggered_cameras_is_out_with_its_last_frame(
         assert set(given_out[-1][0].stamps_ns) == set(stamps.values())
 
 
-@given(
-    st.lists(st.integers(1, 12), min_size=3, max_size=8),
-    st.lists(st.integers(1, 12), min_size=3, max_size=8),
-)
-@settings(max_examples=200, deadline=None)
-def test_a_wide_slop_chooses_the_smallest_spread_that_contains_the_newest_head(
-    gaps0: list[int], gaps1: list[int]
-) -> None:
-    slop, period = 9 * MS, 10 * MS
-    lanes = [[stamp * MS for stamp in itertools.accumulate(gaps)] for gaps in (gaps0, gaps1)]
-    frames = {'cam0': lanes[0], 'cam1': lanes[1]}
-    sets = feed(matcher(2, slop, 16, period), in_capture_order(frames))
-    at = [0, 0]
-    for matched in sets:
-        while abs(lanes[0][at[0]] - lanes[1][at[1]]) > slop:
-            at[0 if lanes[0][at[0]] < lanes[1][at[1]] else 1] += 1
-        heads = (lanes[0][at[0]], lanes[1][at[1]])
-        if max(heads) - min(heads) > period // 2:
-            pivot = heads.index(max(heads))
-            others = lanes[1 - pivot][at[1 - pivot] :]
-            assert matched.spread_ns == min(abs(heads[pivot] - other) for other in others)
-        else:
-            assert matched.stamps_ns == heads
-        at = [lane.index(stamp) + 1 for lane, stamp in zip(lanes, matched.stamps_ns, strict=True)]
-
-
 def test_free_running_cameras_settle_on_the_nearer_neighbour() -> None:
     subject = matcher(2, slop=25 * MS)
     frames = {
@@ -211,18 +185,54 @@ def test_free_running_cameras_settle_on_the_nearer_neighbour() -> None:
     assert subject.counts['cam0'].dropped == 1
 
 
-def test_a_choice_is_made_as_soon_as_the_next_frame_can_not_make_it_better() -> None:
-    subject = matcher(3, slop=25 * MS)
-    assert feed(subject, [('cam0', 0), ('cam1', 20 * MS), ('cam2', 5 * MS)]) == []
-    sets = feed(subject, [('cam0', 45 * MS)])
-    assert [matched.stamps_ns for matched in sets] == [(0, 20 * MS, 5 * MS)]
+@given(
+    st.lists(st.integers(0, 32), min_size=2, max_size=4),
+    st.integers(0, 2),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=200, deadline=None)
+def test_free_running_cameras_lose_frames_at_the_ends_only(
+    phases_ms: list[int], jitter_ms: int, order: random.Random
+) -> None:
+    count, slop = 40, PERIOD - 5 * MS
+    frames = {
+        f'cam{index}': [
+            number * PERIOD + phase_ms * MS + order.randint(-jitter_ms, jitter_ms) * MS
+            for number in range(1, count + 1)
+        ]
+        for index, phase_ms in enumerate(phases_ms)
+    }
+    sets = feed(matcher(len(phases_ms), slop), in_capture_order(frames))
+    assert len(sets) >= count - 2
+    # Settled: no alignment is better by more than a third of a period and the jitter.
+    best_ns = (
+        min(
+            max(shifted) - min(shifted)
+            for cut in range(33)
+            for shifted in [[phase + 33 if phase < cut else phase for phase in phases_ms]]
+        )
+        * MS
+    )
+    limit_ns = best_ns + PERIOD // 3 + 4 * jitter_ms * MS
+    assert all(matched.spread_ns <= limit_ns for matched in sets[2:])
 
 
-def test_of_equal_spreads_the_older_frames_are_taken() -> None:
+def test_alignments_that_are_nearly_as_good_are_not_changed() -> None:
+    subject = matcher(3, slop=27 * MS)
+    jitter = itertools.cycle([0, 2 * MS, -2 * MS, MS, -MS])
+    frames = {
+        f'cam{index}': [count * PERIOD + index * 11 * MS + next(jitter) for count in range(1, 30)]
+        for index in range(3)
+    }
+    assert len(feed(subject, in_capture_order(frames))) == 29
+
+
+def test_every_set_of_free_running_cameras_is_out_with_its_last_frame() -> None:
     subject = matcher(3, slop=25 * MS)
-    feed(subject, [('cam0', 0), ('cam2', 2 * MS), ('cam1', 20 * MS), ('cam0', 22 * MS)])
-    sets = feed(subject, [('cam2', 60 * MS)])
-    assert [matched.stamps_ns for matched in sets] == [(0, 20 * MS, 2 * MS)]
+    for count in range(1, 6):
+        base = count * PERIOD
+        assert feed(subject, [('cam0', base), ('cam1', base + 11 * MS)]) == []
+        assert len(feed(subject, [('cam2', base + 22 * MS)])) == 1
 
 
 def test_a_camera_that_leaves_frames_out_is_missing_once_per_moment() -> None:
@@ -267,13 +277,6 @@ def test_a_clock_that_is_set_back_is_survived() -> None:
     assert len(feed(subject, [('cam0', 0), ('cam1', 0)])) == 1
     assert subject.resets == 1
     assert subject.counts['cam0'].dropped == 1
-
-
-def test_a_pending_choice_is_made_when_the_memory_is_full() -> None:
-    subject = matcher(2, slop=25 * MS, depth=2)
-    stamps = [23 * MS + count * PERIOD for count in range(4)]
-    sets = feed(subject, [('cam0', 0), *(('cam1', stamp) for stamp in stamps)])
-    assert [matched.stamps_ns for matched in sets] == [(0, 23 * MS)]
 
 
 @pytest.mark.parametrize(

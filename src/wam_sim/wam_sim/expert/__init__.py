@@ -1,0 +1,1 @@
+"""The scripted experts: plan a simulated task from the true object poses."""
