@@ -12,7 +12,7 @@ setup(
     zip_safe=False,
     maintainer='ALOHA-WAM developers',
     maintainer_email='maintainers@aloha-wam.org',
-    description='A simulated ALOHA rig on MuJoCo: the physics, and the nodes that make it look like the real one.',
+    description='A simulated ALOHA rig on MuJoCo, with the topics and services of the real one.',
     license='Apache-2.0',
     extras_require={'test': ['pytest']},
     entry_points={

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
+
 from wam_core.errors import WamError
 from wam_core.policy import PolicyConfig, parse_policy
 from wam_core.rig import RigSpec, parse_rig

@@ -1,1 +1,1 @@
-"""A simulated ALOHA rig on MuJoCo: the physics, and the nodes that make it look like the real one."""
+"""A simulated ALOHA rig on MuJoCo, with the topics and services of the real one."""

@@ -191,20 +191,25 @@ def test_a_leader_sinks_floats_follows_the_hand_and_holds(rig: SimRig) -> None:
     rig.step(None, 1_000_000_000)
     np.testing.assert_allclose(arm.reading.position[:7], pose, atol=0.01)
 
-    for joint in joints:
-        joint.floating = True
+    leader.compensate_gravity(arm, on=True)
     leader.hold(joints, None)
     rig.step(None, 1_000_000_000)
     np.testing.assert_allclose(arm.reading.position[:7], pose, atol=0.02)
+    info = arm.info('group', 'all')
+    assert info is not None and info.mode == 'current'
+    leader.hold(joints, [angle + 0.1 for angle in pose])
+    rig.step(None, 1_000_000_000)
+    assert arm.reading.position[0] == pytest.approx(pose[0] + 0.1, abs=0.01)
 
-    arm.torque_enable('group', 'all', True)
+    leader.hold(joints, pose)
+    rig.step(None, 1_000_000_000)
+    leader.compensate_gravity(arm, on=False)
+    leader.hold(joints, None)
     arm.command_single('waist', 0.0)
     rig.step(None, 1_000_000_000)
     assert arm.reading.position[0] == pytest.approx(0.0, abs=0.005)
     np.testing.assert_allclose(arm.reading.position[1:6], pose[1:6], atol=0.02)
 
-    for joint in joints:
-        joint.floating = False
     arm.torque_enable('group', 'all', False)
     rig.step(None, 4_000_000_000)
     resting = [motor.spec.sleep for motor in arm.motors]

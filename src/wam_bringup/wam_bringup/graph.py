@@ -1,0 +1,114 @@
+"""What runs: the nodes of each graph, for both launchers, ``ros2 launch`` and ``wam up``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wam_bringup.config import config_directory, load_rig
+from wam_bringup.node_spec import Argument, NodeSpec, Value
+from wam_core.errors import WamError
+
+
+@dataclass(frozen=True)
+class Graph:
+    """nodes: from the checked arguments to the nodes, in the order in which they are started.
+
+    They are stopped in the opposite order: who commands first, the rig last.
+    """
+
+    name: str
+    description: str
+    arguments: tuple[Argument, ...]
+    nodes: Callable[[Mapping[str, str]], list[NodeSpec]]
+
+    def resolve(self, given: Mapping[str, str]) -> list[NodeSpec]:
+        """The nodes for these arguments, defaults filled in. Raises WamError for a bad one."""
+        known = {argument.name: argument for argument in self.arguments}
+        for name in given:
+            if name not in known:
+                raise WamError(f'{self.name} has no argument {name!r}, expected one of {[*known]}')
+        return self.nodes(
+            {name: item.check(given.get(name, item.default)) for name, item in known.items()}
+        )
+
+
+def graph(name: str) -> Graph:
+    """The graph of that name. Raises WamError that lists the names."""
+    if name not in GRAPHS:
+        raise WamError(f'unknown graph {name!r}, expected one of {[*GRAPHS]}')
+    return GRAPHS[name]
+
+
+def parse_arguments(words: Sequence[str]) -> dict[str, str]:
+    """``name:=value`` words as a mapping. Raises WamError for anything else."""
+    given = {}
+    for word in words:
+        name, separator, value = word.partition(':=')
+        if not separator or not name:
+            raise WamError(f'{word!r} is not an argument, expected name:=value')
+        given[name] = value
+    return given
+
+
+RIG = Argument('rig', 'sim', 'the rig', folder='rigs')
+TASK = Argument(
+    'task', 'transfer_cube', 'the task whose scene the simulated rig shows first', folder='tasks'
+)
+POLICY = Argument('policy', 'scripted', 'the policy', folder='policies')
+OPTIONS = Argument(
+    'policy_options', '', "YAML mapping over the policy file's `options`, e.g. {episode: /data/e1}"
+)
+MODE = Argument(
+    'mode', 'async', 'how chunks are executed when a run names no mode', ('sync', 'async')
+)
+ROOT = Argument('root', 'episodes', 'directory that episodes are recorded in')
+PARAMETERS = Argument('parameters', '', 'a parameter file that is read after config/<node>.yaml')
+
+
+def _rig_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
+    """The rig, where it is a simulated one. A real one is brought up by its own drivers."""
+    if not load_rig(arguments['rig']).simulated:
+        return []
+    parameters: dict[str, Value] = {'rig': arguments['rig'], 'task': arguments['task']}
+    return [NodeSpec('sim', 'wam_sim', 'sim', _files('sim', arguments), parameters)]
+
+
+def _rollout_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
+    rig, policy = arguments['rig'], arguments['policy']
+    simulated = load_rig(rig).simulated
+
+    def node(name: str, *, respawn: bool = False, **parameters: Value) -> NodeSpec:
+        files = _files(name, arguments)
+        return NodeSpec(
+            name, 'wam_nodes', name, files, parameters, use_sim_time=simulated, respawn=respawn
+        )
+
+    return [
+        *_rig_nodes(arguments),
+        node('camera_sync', rig=rig, policy=policy, respawn=True),
+        node('proprioception', rig=rig, respawn=True),
+        node('policy', rig=rig, policy=policy, options=arguments['policy_options'], respawn=True),
+        node('recorder', rig=rig, root=str(Path(arguments['root']).absolute()), respawn=True),
+        # Whoever restarts the executor or the rollout looks at the arms first.
+        node('executor', rig=rig, mode=arguments['mode']),
+        node('rollout', rig=rig),
+    ]
+
+
+def _files(node: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
+    own = str(config_directory() / f'{node}.yaml')
+    extra = arguments['parameters']
+    if extra and not Path(extra).is_file():
+        raise WamError(f'parameters:={extra}: no such file')
+    return (own, str(Path(extra).absolute())) if extra else (own,)
+
+
+GRAPHS = {
+    'sim': Graph('sim', 'the simulated rig alone', (RIG, TASK, PARAMETERS), _rig_nodes),
+    'rollout': Graph(
+        'rollout',
+        'a policy on the rig: everything that an episode needs',
+        (RIG, POLICY, OPTIONS, MODE, ROOT, TASK, PARAMETERS),
+        _rollout_nodes,
+    ),
+}

@@ -1,0 +1,79 @@
+"""One node of a graph, and one argument of a graph, as data."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wam_bringup.config import names
+from wam_core.errors import WamError
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """A process to run: ``executable`` of ``package``.
+
+    name: of the process in logs and of its main node. parameter_files: later ones override.
+    parameters: override the files; of the main node only, save ``use_sim_time``, which is of all.
+    remappings: name -> name. respawn: start it again when it dies. required: when it dies, and is
+    not started again, the graph ends.
+    """
+
+    name: str
+    package: str
+    executable: str
+    parameter_files: tuple[str, ...] = ()
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    remappings: Mapping[str, str] = field(default_factory=dict)
+    use_sim_time: bool = False
+    respawn: bool = False
+    required: bool = True
+
+    def ros_arguments(self) -> list[str]:
+        """What follows the executable on its command line, after ``--ros-args``."""
+        words = []
+        for file in self.parameter_files:
+            words += ['--params-file', file]
+        if self.use_sim_time:
+            words += ['-p', 'use_sim_time:=true']
+        for key, value in self.parameters.items():
+            # A YAML scalar; JSON's form of it keeps a text that looks like a number a text.
+            words += ['-p', f'{self.name}:{key}:={json.dumps(value)}']
+        for old, new in self.remappings.items():
+            words += ['-r', f'{old}:={new}']
+        return words
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a graph, given as ``name:=value``.
+
+    choices: the only values; empty: any. folder: the value is the name of a file in
+    config/<folder>, or a path that ends in .yaml.
+    """
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+    folder: str = ''
+
+    def text(self) -> str:
+        """The description with what is allowed, for people."""
+        if self.folder:
+            return (
+                f'{self.description}: {", ".join(names(self.folder))}, or a path of a .yaml file'
+            )
+        return self.description
+
+    def check(self, value: str) -> str:
+        """The value if it is allowed. Raises WamError that lists what is."""
+        if self.choices and value not in self.choices:
+            raise WamError(f'{self.name}:={value} is unknown, expected one of {self.choices}')
+        if self.folder and not value.endswith('.yaml') and value not in names(self.folder):
+            raise WamError(
+                f'{self.name}:={value} is unknown, expected one of {names(self.folder)} '
+                'or a path that ends in .yaml'
+            )
+        return value

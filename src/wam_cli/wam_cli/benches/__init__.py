@@ -1,0 +1,1 @@
+"""Benchmarks of ``wam bench``: each module offers ``add_arguments`` and ``run``."""

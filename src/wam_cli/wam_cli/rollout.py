@@ -1,0 +1,185 @@
+"""``wam rollout``: runs episodes of a policy, each recorded, with its outcome."""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from wam_bringup.config import load_policy, load_task
+from wam_bringup.graph import graph
+from wam_cli.usage import UsageError, usage
+from wam_core.errors import WamError
+
+if TYPE_CHECKING:
+    from wam_cli.rollout_client import Episode
+
+_READY_S: Final = 120.0  # for the graph to offer the action
+_ATTACH_S: Final = 10.0  # to discover a graph that should run already
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declares the command and its arguments."""
+    parser.description = (
+        'Starts the graph, runs episodes with seeds SEED, SEED + 1, ..., and stops the graph. '
+        'The last line says how the last episode ended.'
+    )
+    parser.epilog = (
+        'Exit code 0 for completed episodes whatever their outcome, 1 when the graph failed, '
+        '2 for a wrong command line.'
+    )
+    say = parser.add_argument
+    say('--task', required=True, help='a name in config/tasks, or the path of a .yaml file')
+    say('--policy', default='scripted', help='a name in config/policies, or a path (%(default)s)')
+    say('--episodes', type=int, default=1, metavar='N', help='how many (%(default)s)')
+    say('--seed', type=int, default=0, help='of the first simulated scene (%(default)s)')
+    say('--rig', default='sim', help='a name in config/rigs, or a path (%(default)s)')
+    say('--mode', choices=('sync', 'async'), default='async', help='execution (%(default)s)')
+    say('--time-limit', type=float, default=0.0, metavar='S', help="s; 0: the task's own")
+    say('--root', default='episodes', metavar='DIRECTORY', help='of the recordings (%(default)s)')
+    say('--no-record', action='store_true', help='do not record')
+    say('--no-preview', action='store_true', help='do not make preview.mp4')
+    say('--episode', metavar='DIRECTORY', help='the recording that policy `replay` repeats')
+    say('--parameters', metavar='FILE', help='a parameter file read after config/<node>.yaml')
+    say('--attach', action='store_true', help='use the graph that runs already')
+    say('--json', action='store_true', help='print one JSON object instead of lines')
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the episodes. Returns the exit code."""
+    with usage():
+        words = _graph_arguments(arguments)
+    # Like Ctrl-C: the episode is cancelled, the recording closed, the graph stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stream = sys.stderr if arguments.json else sys.stdout
+    try:
+        episodes, previews = _run_episodes(arguments, words, stream)
+    except KeyboardInterrupt:
+        print('interrupted: the graph is stopped', file=sys.stderr)
+        return 130
+    if arguments.json:
+        print(json.dumps({'episodes': [asdict(item) for item in episodes], 'previews': previews}))
+    else:
+        _summary(episodes)
+    return 0 if all(episode.ran for episode in episodes) else 1
+
+
+def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
+    """The command line, checked, as arguments of the graph."""
+    if arguments.episodes < 1:
+        raise UsageError(f'--episodes {arguments.episodes}: expected 1 or more')
+    if arguments.seed < 0:
+        raise UsageError(f'--seed {arguments.seed}: expected 0 or more')
+    if (arguments.episode is not None) != (arguments.policy == 'replay'):
+        raise UsageError('--episode DIRECTORY and --policy replay belong together')
+    load_task(arguments.task)
+    load_policy(arguments.policy)
+    given = {
+        'rig': arguments.rig,
+        'task': arguments.task,
+        'policy': arguments.policy,
+        'mode': arguments.mode,
+        'root': str(Path(arguments.root).absolute()),
+    }
+    if arguments.episode is not None:
+        episode = Path(arguments.episode).absolute()
+        if not (episode / 'episode.json').is_file():
+            raise UsageError(f'--episode {arguments.episode}: no episode.json there')
+        given['policy_options'] = json.dumps({'episode': str(episode)})
+    if arguments.parameters is not None:
+        given['parameters'] = str(Path(arguments.parameters).absolute())
+    graph('rollout').resolve(given)
+    return [f'{name}:={value}' for name, value in given.items()]
+
+
+def _run_episodes(
+    arguments: argparse.Namespace, words: Sequence[str], stream: Any
+) -> 'tuple[list[Episode], list[str]]':
+    from wam_cli.graph_process import GraphProcess
+    from wam_cli.rollout_client import Goal, RolloutClient
+    from wam_cli.status import Display, Status
+
+    status, episodes = Status(title=_title(arguments, 0)), []
+    with ExitStack() as stack:
+        display = stack.enter_context(Display(stream))
+        process = GraphProcess('rollout', words)
+
+        def tick() -> None:
+            display.show(status)
+            process.check()
+
+        client = RolloutClient(status, tick)
+        stack.callback(client.close)
+        if not arguments.attach:
+            client.refuse_foreign()
+            stack.enter_context(process)
+        if not client.present(_ATTACH_S if arguments.attach else _READY_S):
+            raise WamError('/rollout/run: nobody offers it; `wam up rollout` starts what does')
+        for number in range(arguments.episodes):
+            status.title, status.phase = _title(arguments, number), 'asking for a rollout'
+            goal = Goal(
+                arguments.task,
+                arguments.policy,
+                arguments.seed + number,
+                arguments.mode,
+                arguments.time_limit,
+                not arguments.no_record,
+            )
+            episodes.append(client.run(goal))
+            _tell(display, episodes[-1], last=number + 1 == arguments.episodes)
+        status.title, status.phase = 'all episodes done', 'stopping the graph'
+        display.show(status)
+        process.stop()
+        return episodes, _previews(arguments, episodes, display)
+
+
+def _title(arguments: argparse.Namespace, number: int) -> str:
+    return f'episode {number + 1}/{arguments.episodes}, seed {arguments.seed + number}'
+
+
+def _tell(display: Any, episode: 'Episode', last: bool) -> None:
+    if episode.outcome != 'success':
+        display.say(f'{episode.outcome}: {episode.message}')
+    if not last:  # the last one's line is the last line of all
+        display.say(episode.line())
+
+
+def _previews(
+    arguments: argparse.Namespace, episodes: 'Sequence[Episode]', display: Any
+) -> list[str]:
+    """Makes the videos, now that the simulation no longer needs the processor."""
+    if arguments.no_preview:
+        return []
+    from wam_cli.status import Status
+    from wam_data.preview import write_preview
+
+    paths = []
+    for episode in episodes:
+        if not episode.episode:
+            continue
+        status = Status(episode.episode, 'making preview.mp4')
+
+        def progress(done: int, total: int, status: Status = status) -> None:
+            status.progress = f'{100 * done // max(1, total)} %'
+            display.show(status)
+
+        try:
+            paths.append(str(write_preview(Path(episode.episode), progress)))
+        except WamError as error:
+            display.say(f'no preview: {error}')
+        else:
+            display.say(f'preview: {paths[-1]}')
+    return paths
+
+
+def _summary(episodes: 'Sequence[Episode]') -> None:
+    if len(episodes) > 1:
+        successes = sum(episode.outcome == 'success' for episode in episodes)
+        score = sum(episode.score for episode in episodes) / len(episodes)
+        print(f'{successes} of {len(episodes)} episodes succeeded, mean score {score:.1f}')
+    print(episodes[-1].line(), flush=True)

@@ -1,0 +1,18 @@
+"""Quality of service by purpose. Both ends of every arrow of the stack use the same one."""
+
+from typing import Final
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+# Ten messages wait for a slow subscriber; a message that got lost is sent again.
+EVERY: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+
+# Large messages of which only the newest matter: a deep queue would only add delay.
+NEWEST: Final = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
+
+# A subscriber that comes late gets the last message at once.
+LATCHED: Final = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)

@@ -1,0 +1,43 @@
+"""One thread beside a node, for work that must not hold up the node's callbacks."""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future as Outcome
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.task import Future
+
+
+class Worker:
+    """Runs jobs one after the other; each result comes back on the node's own thread."""
+
+    def __init__(self, node: Node) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=node.get_name())
+        self._done: deque[tuple[Future, Outcome[Any]]] = deque()
+        self._guard = node.create_guard_condition(self._deliver)
+
+    def run(self, job: Callable[[], Any]) -> Future:
+        """Queues the job. The rclpy future's result is the job's ``concurrent.futures.Future``.
+
+        That one holds whatever the job returned or raised, of whatever class: the jobs are other
+        people's code, and none of it may end the node or be lost.
+        """
+        future = Future()
+        outcome = self._pool.submit(job)
+        outcome.add_done_callback(lambda finished: self._finish(future, finished))
+        return future
+
+    def close(self) -> None:
+        """Drops what is queued and waits for the running job."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _finish(self, future: Future, outcome: 'Outcome[Any]') -> None:
+        self._done.append((future, outcome))
+        self._guard.trigger()
+
+    def _deliver(self) -> None:
+        while self._done:
+            future, outcome = self._done.popleft()
+            future.set_result(outcome)

@@ -1,0 +1,11 @@
+"""Settings of every test: image transport as the stack runs it, discovery on this machine only."""
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Before the first DDS participant of the process: Fast DDS reads them once.
+os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(REPOSITORY / 'config' / 'fastdds.xml')
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ.setdefault('MUJOCO_GL', 'egl')

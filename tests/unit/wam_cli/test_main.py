@@ -1,0 +1,79 @@
+"""Command lines: help, usage errors and exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wam_cli.main import COMMANDS, main
+
+
+def exit_code(*words: str) -> int:
+    """Of a command line that argparse may end by itself."""
+    try:
+        return main(words)
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        return end.code
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_each_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(command, '--help') == 0
+    text = capsys.readouterr().out
+    assert f'usage: wam {command}' in text
+    assert len(text.splitlines()) > 5
+
+
+def test_the_overview_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code('--help') == 0
+    text = capsys.readouterr().out
+    for command, purpose in COMMANDS.items():
+        assert command in text
+        assert purpose in text
+
+
+def test_the_help_of_up_is_a_manual_of_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code('up', '--help') == 0
+    text = capsys.readouterr().out
+    for words in ('rig:=', 'aloha, sim', 'policy:=', 'scripted', 'mode:=', "default: 'async'"):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ('words', 'expected'),
+    [
+        ([], 'command'),
+        (['fly'], 'rollout'),
+        (['up', 'teleport'], "'rollout'"),
+        (['up', 'sim', 'rig=sim'], 'name:=value'),
+        (['up', 'sim', 'policy:=hold'], "'rig'"),
+        (['rollout', '--task', 'fold'], "'transfer_cube'"),
+        (['rollout', '--task', 'transfer_cube', '--policy', 'x'], "'scripted'"),
+        (['rollout', '--task', 'transfer_cube', '--rig', 'x'], "'aloha'"),
+        (['rollout', '--task', 'transfer_cube', '--seed', '-1'], '0 or more'),
+        (['label', 'x', 'success', '--score', '101'], '0 to 100'),
+    ],
+)
+def test_usage_errors_list_what_is_valid(
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*words) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_broken_recording_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code('episodes', 'verify', str(tmp_path), '--json') == 1
+    result = json.loads(capsys.readouterr().out)
+    assert result['episodes'][0]['episode'] == str(tmp_path)
+    assert exit_code('episodes', 'recover', str(tmp_path)) == 1
+    assert exit_code('episodes', 'list', str(tmp_path / 'nowhere')) == 1
+
+
+def test_an_empty_directory_has_no_recordings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code('episodes', 'list', str(tmp_path), '--json') == 0
+    assert json.loads(capsys.readouterr().out) == {'episodes': []}
