@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from wam_bringup.config import config_directory, load_rig
 from wam_bringup.node_spec import Argument, NodeSpec, Value
@@ -65,22 +66,35 @@ ROOT = Argument('root', 'episodes', 'directory that episodes are recorded in')
 PARAMETERS = Argument('parameters', '', 'a parameter file that is read after config/<node>.yaml')
 
 
+# Where processors are short, simulated time waits for the nodes that run on it, and pictures wait
+# to be recorded until the control loop is served.
+_RIG_NICE: Final = 10
+_RECORDER_NICE: Final = 5
+
+
 def _rig_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
     """The rig, where it is a simulated one. A real one is brought up by its own drivers."""
     if not load_rig(arguments['rig']).simulated:
         return []
     parameters: dict[str, Value] = {'rig': arguments['rig'], 'task': arguments['task']}
-    return [NodeSpec('sim', 'wam_sim', 'sim', _files('sim', arguments), parameters)]
+    files = _files('sim', arguments)
+    return [NodeSpec('sim', 'wam_sim', 'sim', files, parameters, nice=_RIG_NICE)]
 
 
 def _rollout_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
     rig, policy = arguments['rig'], arguments['policy']
     simulated = load_rig(rig).simulated
 
-    def node(name: str, *, respawn: bool = False, **parameters: Value) -> NodeSpec:
-        files = _files(name, arguments)
+    def node(name: str, *, respawn: bool = False, nice: int = 0, **parameters: Value) -> NodeSpec:
         return NodeSpec(
-            name, 'wam_nodes', name, files, parameters, use_sim_time=simulated, respawn=respawn
+            name,
+            'wam_nodes',
+            name,
+            _files(name, arguments),
+            parameters,
+            use_sim_time=simulated,
+            respawn=respawn,
+            nice=nice,
         )
 
     return [
@@ -88,7 +102,13 @@ def _rollout_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
         node('camera_sync', rig=rig, policy=policy, respawn=True),
         node('proprioception', rig=rig, respawn=True),
         node('policy', rig=rig, policy=policy, options=arguments['policy_options'], respawn=True),
-        node('recorder', rig=rig, root=str(Path(arguments['root']).absolute()), respawn=True),
+        node(
+            'recorder',
+            rig=rig,
+            root=str(Path(arguments['root']).absolute()),
+            respawn=True,
+            nice=_RECORDER_NICE,
+        ),
         # Whoever restarts the executor or the rollout looks at the arms first.
         node('executor', rig=rig, mode=arguments['mode']),
         node('rollout', rig=rig),

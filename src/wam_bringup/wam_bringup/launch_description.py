@@ -58,5 +58,6 @@ def _node(spec: NodeSpec) -> Node:
         respawn=spec.respawn,
         respawn_delay=1.0,
         output='screen',
+        prefix=' '.join(spec.prefix),
         **(ends if spec.required else {}),
     )

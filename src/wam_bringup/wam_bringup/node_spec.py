@@ -17,7 +17,8 @@ class NodeSpec:
     name: of the process in logs and of its main node. parameter_files: later ones override.
     parameters: override the files; of the main node only, save ``use_sim_time``, which is of all.
     remappings: name -> name. respawn: start it again when it dies. required: when it dies, and is
-    not started again, the graph ends.
+    not started again, the graph ends. nice: 0..19, how far it steps back when processors are
+    short.
     """
 
     name: str
@@ -29,6 +30,12 @@ class NodeSpec:
     use_sim_time: bool = False
     respawn: bool = False
     required: bool = True
+    nice: int = 0
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What stands before the executable on its command line."""
+        return ('nice', '-n', str(self.nice)) if self.nice else ()
 
     def ros_arguments(self) -> list[str]:
         """What follows the executable on its command line, after ``--ros-args``."""
