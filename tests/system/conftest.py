@@ -21,18 +21,18 @@ from rclpy.qos import qos_profile_sensor_data
 Result = TypeVar('Result')
 
 # Of one condition; a whole episode on a loaded machine takes half of it.
-TIMEOUT_S = 240.0
+TIMEOUT_S = 180.0
 _POLL_S = 0.1
 
 
 class Command:
-    """A running ``wam`` command."""
+    """A running command."""
 
     def __init__(self, words: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
-        self._output = folder / f'{words[0]}-{time.monotonic_ns()}.txt'
+        self._output = folder / f'output-{time.monotonic_ns()}.txt'
         with self._output.open('wb') as output:
             self.popen = subprocess.Popen(
-                [sys.executable, '-m', 'wam_cli', *words],
+                [sys.executable, *words],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -67,6 +67,10 @@ class Stack:
 
     def start(self, *words: str) -> Command:
         """Starts ``wam <words>``."""
+        return self.python('-m', 'wam_cli', *words)
+
+    def python(self, *words: str) -> Command:
+        """Starts ``python <words>``."""
         self.commands.append(Command(words, self.folder, self.environment))
         return self.commands[-1]
 

@@ -16,8 +16,6 @@ def settings(current: Mapping[str, str]) -> dict[str, str]:
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'PYTHONUNBUFFERED': '1',
     }
-    if not any(name in current for name in ('DISPLAY', 'WAYLAND_DISPLAY')):
-        wanted['MUJOCO_GL'] = 'egl'
     return {name: value for name, value in wanted.items() if name not in current}
 
 

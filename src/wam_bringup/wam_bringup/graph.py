@@ -63,6 +63,13 @@ MODE = Argument(
     'mode', 'async', 'how chunks are executed when a run names no mode', ('sync', 'async')
 )
 ROOT = Argument('root', 'episodes', 'directory that episodes are recorded in')
+MODES = Argument(
+    'modes',
+    'interbotix',
+    'operating modes that the followers start in: as scripts for interbotix_xs_modules expect, '
+    'or as the executor does',
+    ('interbotix', 'aloha'),
+)
 PARAMETERS = Argument('parameters', '', 'a parameter file that is read after config/<node>.yaml')
 
 
@@ -72,11 +79,17 @@ _RIG_NICE: Final = 10
 _RECORDER_NICE: Final = 5
 
 
-def _rig_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
-    """The rig, where it is a simulated one. A real one is brought up by its own drivers."""
+def _sim_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
     if not load_rig(arguments['rig']).simulated:
-        return []
-    parameters: dict[str, Value] = {'rig': arguments['rig'], 'task': arguments['task']}
+        raise WamError(
+            f'rig:={arguments["rig"]} is a real one (`simulated: false` in its file): '
+            'its own drivers bring it up'
+        )
+    parameters: dict[str, Value] = {
+        'rig': arguments['rig'],
+        'task': arguments['task'],
+        'modes': arguments.get('modes', 'aloha'),
+    }
     files = _files('sim', arguments)
     return [NodeSpec('sim', 'wam_sim', 'sim', files, parameters, nice=_RIG_NICE)]
 
@@ -98,7 +111,7 @@ def _rollout_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
         )
 
     return [
-        *_rig_nodes(arguments),
+        *(_sim_nodes(arguments) if simulated else ()),
         node('camera_sync', rig=rig, policy=policy, respawn=True),
         node('proprioception', rig=rig, respawn=True),
         node('policy', rig=rig, policy=policy, options=arguments['policy_options'], respawn=True),
@@ -124,7 +137,7 @@ def _files(node: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
 
 
 GRAPHS = {
-    'sim': Graph('sim', 'the simulated rig alone', (RIG, TASK, PARAMETERS), _rig_nodes),
+    'sim': Graph('sim', 'the simulated rig alone', (RIG, TASK, MODES, PARAMETERS), _sim_nodes),
     'rollout': Graph(
         'rollout',
         'a policy on the rig: everything that an episode needs',

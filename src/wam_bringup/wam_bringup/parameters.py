@@ -14,6 +14,7 @@ import math
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
@@ -231,10 +232,15 @@ def _origin(files: Sequence[str], node: str, key: str) -> str:
     for path in reversed(files):
         if any(
             section.rsplit('/', 1)[-1] in (node.rsplit('/', 1)[-1], '*', '**') and key in keys
-            for section, keys in _sections(read_yaml(Path(path)))
+            for section, keys in _contents(path)
         ):
             return path
     return 'not from a file: -p on the command line, or code'
+
+
+@cache  # one file sets many keys of many nodes
+def _contents(path: str) -> tuple[tuple[str, set[str]], ...]:
+    return tuple(_sections(read_yaml(Path(path))))
 
 
 def _sections(contents: object, name: str = '') -> Iterable[tuple[str, set[str]]]:

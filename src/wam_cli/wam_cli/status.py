@@ -9,6 +9,7 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
+from rich.text import Text
 
 _PLAIN_PERIOD_S: Final = 5.0
 
@@ -55,7 +56,7 @@ class Display:
     """Shows a Status: redrawn in place on a terminal, a line every 5 s elsewhere."""
 
     def __init__(self, stream: TextIO = sys.stdout) -> None:
-        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._console = Console(file=stream, highlight=False)
         self._spinner = Spinner('dots')
         self._live = (
             Live(self._spinner, console=self._console, refresh_per_second=5, transient=True)
@@ -81,7 +82,7 @@ class Display:
     def show(self, status: Status) -> None:
         """Shows it; off a terminal only every 5 s and when the phase changes."""
         if self._live is not None:
-            self._spinner.update(text=status.text())
+            self._spinner.update(text=Text(status.text()))
             return
         phase, at = self._shown
         now = time.monotonic()
@@ -91,7 +92,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=True)
         self._console.file.flush()
 
 

@@ -63,7 +63,7 @@ def command(spec: NodeSpec) -> Sequence[str]:
             f'({os.environ.get("AMENT_PREFIX_PATH", "")}); build and source the workspace'
         ) from error
     executable = Path(prefix) / 'lib' / spec.package / spec.executable
-    return [str(executable), '--ros-args', *spec.ros_arguments()]
+    return [*spec.prefix, str(executable), '--ros-args', *spec.ros_arguments()]
 
 
 def _manual() -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 VELOCITY_UNIT: Final = 0.229 * 2.0 * math.pi / 60.0  # rad/s
 ACCELERATION_UNIT: Final = 214.577 * 2.0 * math.pi / 3600.0  # rad/s^2
+_SHORTEST_S: Final = 1e-9  # no slope can be told from less
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Profile:
     def __init__(self, start: float, goal: float, phases: tuple[Phase, ...]) -> None:
         self.goal = goal
         self._start = start
-        self._phases = phases
-        self.duration = sum(phase.duration for phase in phases)
+        self._phases = tuple(phase for phase in phases if phase.duration > _SHORTEST_S)
+        self.duration = sum(phase.duration for phase in self._phases)
 
     def at(self, elapsed: float) -> tuple[float, float]:
         """(position rad, velocity rad/s) at ``elapsed`` s after the start."""
@@ -89,7 +90,7 @@ def by_velocity(
     down = abs(peak) / acceleration
     left = way - 0.5 * (speed + peak) * up - 0.5 * peak * down
     phases = (Phase(up, speed, peak), *_cruise(left, peak), Phase(down, peak, 0.0))
-    return Profile(start, goal, tuple(phase for phase in phases if phase.duration > 0.0))
+    return Profile(start, goal, phases)
 
 
 def by_time(
@@ -111,7 +112,7 @@ def by_time(
         Phase(steady, cruise, cruise),
         Phase(accelerating, cruise, 0.0),
     )
-    return Profile(start, goal, tuple(phase for phase in phases if phase.duration > 0.0))
+    return Profile(start, goal, phases)
 
 
 def _cruise(way: float, speed: float) -> tuple[Phase, ...]:

@@ -10,7 +10,6 @@ def test_images_pass_and_nothing_leaves_the_machine_by_default() -> None:
     assert Path(wanted['FASTRTPS_DEFAULT_PROFILES_FILE']).is_file()
     assert wanted['RMW_IMPLEMENTATION'] == 'rmw_fastrtps_cpp'
     assert wanted['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
-    assert wanted['MUJOCO_GL'] == 'egl'
 
 
 def test_what_the_user_set_stays() -> None:
@@ -18,10 +17,5 @@ def test_what_the_user_set_stays() -> None:
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET',
         'FASTRTPS_DEFAULT_PROFILES_FILE': 'mine.xml',
         'RMW_IMPLEMENTATION': 'rmw_zenoh_cpp',
-        'MUJOCO_GL': 'osmesa',
     }
     assert set(settings(own)).isdisjoint(own)
-
-
-def test_a_display_decides_how_to_render() -> None:
-    assert 'MUJOCO_GL' not in settings({'DISPLAY': ':0'})

@@ -34,7 +34,19 @@ def test_a_real_rig_is_not_simulated() -> None:
     specs = graph('rollout').resolve({'rig': 'aloha'})
     assert names(specs) == ROLLOUT[1:]
     assert not any(spec.use_sim_time for spec in specs)
-    assert graph('sim').resolve({'rig': 'aloha'}) == []
+    with pytest.raises(WamError, match='rig:=aloha is a real one'):
+        graph('sim').resolve({'rig': 'aloha'})
+
+
+def test_each_graph_starts_the_followers_in_the_modes_that_its_users_expect() -> None:
+    (alone,) = graph('sim').resolve({})
+    assert alone.parameters['modes'] == 'interbotix'
+    assert graph('rollout').resolve({})[0].parameters['modes'] == 'aloha'
+
+
+def test_the_rig_and_the_recorder_step_back_for_the_control_loop() -> None:
+    yielding = {spec.name for spec in graph('rollout').resolve({}) if spec.prefix}
+    assert yielding == {'sim', 'recorder'}
 
 
 def test_a_simulated_rig_owns_the_time() -> None:

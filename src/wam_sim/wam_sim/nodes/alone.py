@@ -14,6 +14,7 @@ _NAME: Final = ('sim', '/')
 _SETTLE_S: Final = 1.0  # discovery on one machine takes 0.1 to 0.5 s, unless it is busy
 _WATCH_S: Final = 15.0
 _LEASE_S: Final = 30.0  # a killed participant stays in the graph for its lease of 20 s
+_QOS: Final = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def require_alone() -> None:
@@ -24,8 +25,7 @@ def require_alone() -> None:
     """
     probe = rclpy.create_node('sim_probe', use_global_arguments=False)
     heard: list[Clock] = []
-    qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-    probe.create_subscription(Clock, '/clock', heard.append, qos)
+    probe.create_subscription(Clock, '/clock', heard.append, _QOS)
     start = time.monotonic()
     try:
         while (waited := time.monotonic() - start) < _SETTLE_S or _rigs(probe):
@@ -37,15 +37,27 @@ def require_alone() -> None:
 
 
 class Watch:
-    """Looks for a rig that was discovered late: whoever has just started gives way."""
+    """Listens for a rig that was discovered late; of two the younger one gives way."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: Node) -> None:
+        self._node = node
         self._end = time.monotonic() + _WATCH_S
+        self._newest_ns = 0
+        self._subscription = node.create_subscription(Clock, '/clock', self._on_clock, _QOS)
 
-    def check(self, node: Node) -> None:
-        """Raises WamError when there is another node /sim besides this one, which is new."""
-        if time.monotonic() < self._end and _rigs(node) > 1:
-            raise _error(node, 'another node /sim')
+    def check(self, now_ns: int) -> None:
+        """Raises WamError when somebody's /clock is ahead of ours, ``now_ns``."""
+        if self._subscription is None:
+            return
+        if self._newest_ns > now_ns:
+            raise _error(self._node, 'somebody publishes /clock')
+        if time.monotonic() > self._end:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    def _on_clock(self, message: Clock) -> None:
+        time_ns = message.clock.sec * 1_000_000_000 + message.clock.nanosec
+        self._newest_ns = max(self._newest_ns, time_ns)
 
 
 def _rigs(node: Node) -> int:

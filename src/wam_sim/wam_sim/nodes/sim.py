@@ -61,7 +61,7 @@ class Sim(Node):
             config=SimConfig(look=look, modes=MODES[parameters.modes]),
         )
         self.pace = Pace(parameters.speed_factor)
-        self._watch = Watch()
+        self._watch = Watch(self)
         self._clock_message = Clock()
         self._clock_publisher = self.create_publisher(Clock, '/clock', QoSProfile(depth=10))
         self._task_states = self.create_publisher(TaskState, '/task_state', _LATCHED)
@@ -94,7 +94,7 @@ class Sim(Node):
         for frame in self.rig.take_frames():
             self.cameras[frame.camera].publish(frame)
         if now_ns % _WATCH_PERIOD_NS == 0:
-            self._watch.check(self)
+            self._watch.check(now_ns)
         if now_ns % _TASK_PERIOD_NS == 0:
             self._publish_task()
         self.pace.passed(_TICK_NS)

@@ -4,8 +4,9 @@ They are coroutines: a reboot answers when the motors are back, and an arm off t
 until it returns, while the rig's one thread goes on.
 """
 
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 from interbotix_xs_msgs.srv import (
     MotorGains,
@@ -22,14 +23,19 @@ from std_srvs.srv import SetBool
 
 from wam_sim import leader
 from wam_sim.arm import SimArm
+from wam_sim.nodes.clients import reachable
 from wam_sim.registers import GAIN_REGISTERS
+
+Callback = Callable[[Any, Any], Awaitable[Any]]
+
+_REACHABLE_TICKS: Final = 300.0  # 3 s of simulated time; then it is answered anyway
 
 
 class XsServices:
     """Offers the services on a node."""
 
     def __init__(self, node: Node, arm: SimArm) -> None:
-        self._arm = arm
+        self._node, self._arm = node, arm
         self._tick = Future()
         services = {
             'torque_enable': (TorqueEnable, self._torque_enable),
@@ -45,7 +51,8 @@ class XsServices:
         # In rclpy's default group one that waits would stop all other callbacks of the node.
         group = ReentrantCallbackGroup()
         for name, (kind, callback) in services.items():
-            node.create_service(kind, f'/{arm.name}/{name}', callback, callback_group=group)
+            path = f'/{arm.name}/{name}'
+            node.create_service(kind, path, self._answering(path, callback), callback_group=group)
 
     def tick(self) -> None:
         """Called every 10 ms of simulated time: those that wait look again."""
@@ -53,12 +60,10 @@ class XsServices:
         self._tick = Future()
 
     async def _torque_enable(self, request: Any, response: Any) -> Any:
-        await self._present()
         self._arm.torque_enable(request.cmd_type, request.name, request.enable)
         return response
 
     async def _reboot_motors(self, request: Any, response: Any) -> Any:
-        await self._present()
         rebooted = self._arm.reboot(
             request.cmd_type, request.name, request.enable, request.smart_reboot
         )
@@ -68,7 +73,6 @@ class XsServices:
         return response
 
     async def _get_robot_info(self, request: Any, response: Any) -> Any:
-        await self._present()
         info = self._arm.info(request.cmd_type, request.name)
         if info is None:
             return response
@@ -86,7 +90,6 @@ class XsServices:
         return response
 
     async def _set_operating_modes(self, request: Any, response: Any) -> Any:
-        await self._present()
         self._arm.set_operating_modes(
             request.cmd_type,
             request.name,
@@ -98,31 +101,35 @@ class XsServices:
         return response
 
     async def _set_motor_pid_gains(self, request: Any, response: Any) -> Any:
-        await self._present()
         gains = {field: getattr(request, field) for field in GAIN_REGISTERS}
         self._arm.set_gains(request.cmd_type, request.name, gains)
         return response
 
     async def _set_motor_registers(self, request: Any, response: Any) -> Any:
-        await self._present()
         self._arm.set_register(request.cmd_type, request.name, request.reg, request.value)
         return response
 
     async def _get_motor_registers(self, request: Any, response: Any) -> Any:
-        await self._present()
         response.values = self._arm.get_register(request.cmd_type, request.name, request.reg)
         return response
 
     async def _gravity_compensation(self, request: Any, response: Any) -> Any:
-        await self._present()
         leader.compensate_gravity(self._arm, request.data)
         response.success = True
         response.message = f'gravity compensation {"on" if request.data else "off"}'
         return response
 
-    async def _present(self) -> None:
-        await self._until(lambda: not self._arm.faults.vanished)
+    def _answering(self, path: str, callback: Callback) -> Callback:
+        """The callback, called when its answer will arrive and the arm is on the bus."""
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
+        async def answer(request: Any, response: Any) -> Any:
+            await self._until(lambda: reachable(self._node, path), _REACHABLE_TICKS)
+            await self._until(lambda: not self._arm.faults.vanished)
+            return await callback(request, response)
+
+        return answer
+
+    async def _until(self, condition: Callable[[], bool], ticks: float = math.inf) -> None:
+        while not condition() and ticks > 0:
+            ticks -= 1
             await self._tick
