@@ -1,6 +1,7 @@
 """camera_sync as it runs on a rig: images in, frame sets and diagnostics out."""
 
 import array
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,22 @@ def test_a_stalled_camera_is_named_within_three_frame_periods(rig: Rig) -> None:
     assert len(rig.sets) == 8
     rig.status(last_ns, has(cam_left_wrist__matched='8'))
     assert rig.statuses[-1][1].level == DiagnosticStatus.OK
+
+
+def test_a_node_that_was_not_run_blames_no_camera(rig: Rig) -> None:
+    for number in range(5):
+        last_ns = rig.period(number)
+    rig.status(last_ns, has(cam_left_wrist__matched='5'))
+    rig.node.send(signal.SIGSTOP)
+    for number in range(5, 13):  # no more than a camera keeps for a slow subscriber
+        last_ns = START_NS + number * PERIOD_NS
+        rig.ros.set_time(last_ns)
+        for camera in CAMERAS:
+            rig.publish(camera, image(last_ns))
+    rig.node.send(signal.SIGCONT)
+    rig.wait_for_set(last_ns)
+    rig.status(last_ns, has(cam_left_wrist__matched='13', cam_left_wrist__missing='0'))
+    assert [status.message for _, status in rig.statuses if 'stalled' in status.message] == []
 
 
 def test_bad_images_are_counted_and_named_and_harm_nothing(rig: Rig) -> None:

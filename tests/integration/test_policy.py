@@ -190,6 +190,8 @@ def test_a_reset_that_fails_leaves_the_policy_unready(bench: Callable[..., Bench
         ('key', "KeyError: 'statistics'"),
         ('nan', 'not finite: nan at row 3, column 5'),
         ('shape', 'shape (9, 14), expected (10, 14)'),
+        ('prefix', 'prefix_rows'),
+        ('future of another shape', 'proprioception'),
     ],
 )
 def test_a_policy_that_fails_makes_an_error_chunk_and_the_node_goes_on(
@@ -228,6 +230,31 @@ def test_a_second_request_is_refused_while_an_inference_runs(
     ros.wait(lambda: b.chunks)
     assert b.chunks[0].error == ''
     assert b.predict(4, 'wait').error == ''
+
+
+def test_a_reset_that_waited_for_an_inference_keeps_requests_out(
+    ros: Any, bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    release, reset_release = tmp_path / 'release', tmp_path / 'reset_release'
+    b = bench(options=f'{{release: {release}, reset_release: {reset_release}}}')
+    assert b.reset('wait').accepted
+
+    def accepted() -> bool:
+        b.observe()
+        return bool(b.ask(1, 'wait').accepted)
+
+    ros.wait(accepted)
+    client = ros.node.create_client(ResetPolicy, '/policy/reset')
+    ros.wait(client.service_is_ready)
+    resetting = client.call_async(ResetPolicy.Request(task='slow reset'))
+    ros.wait(lambda: 'is being reset' in b.ask(2, 'wait').message)
+    release.touch()
+    ros.wait(lambda: b.chunks)
+    assert b.ask(3, 'slow reset').message == 'busy: the policy is being reset'
+    reset_release.touch()
+    ros.wait(resetting.done)
+    assert resetting.result().accepted
+    assert b.predict(4, 'slow reset').error == ''
 
 
 def test_frames_of_other_cameras_are_named_and_not_used(

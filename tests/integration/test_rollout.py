@@ -1,12 +1,14 @@
 """The rollout node, with the test as simulator, policy, executor and recorder."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from action_msgs.msg import GoalStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.action import ActionClient
 from rclpy.node import Node
 from std_srvs.srv import Trigger
@@ -57,6 +59,22 @@ class World:
                 self.services[name] = ros.node.create_service(kind, name, self.serve(name))
         self.client = ActionClient(ros.node, RunRollout, '/rollout/run')
         ros.wait(self.client.server_is_ready, what='the action')
+        self.shake_hands()
+
+    def shake_hands(self) -> None:
+        """Until a goal is answered: Fast DDS loses answers to a client not discovered yet."""
+        asked: list[Any] = []
+
+        def answered() -> bool:
+            asked.append(self.client.send_goal_async(RunRollout.Goal(task='nonsense')))
+            deadline = time.monotonic() + 1.0
+            while time.monotonic() < deadline and not asked[-1].done():
+                self.step()
+            return any(future.done() for future in asked)
+
+        self.ros.wait(answered, what='an answer of the action')
+        handle = next(future for future in asked if future.done()).result()
+        assert self.result(handle).status == GoalStatus.STATUS_ABORTED
 
     def serve(self, name: str) -> Callable[[Any, Any], Any]:
         def answer(request: Any, response: Any) -> Any:
@@ -268,6 +286,27 @@ def test_a_run_that_breaks_is_aborted_and_its_recording_closed(
     stop = w.request('/recorder/stop_episode')
     assert (stop.outcome, stop.by) == ('aborted', 'rollout')
     assert text in stop.note
+
+
+def test_a_run_without_chunks_ends_with_what_the_nodes_complain_of(
+    world: Callable[..., World],
+) -> None:
+    w = world(starvation_timeout_s=1.0)
+    diagnostics = w.ros.node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    w.ros.wait(diagnostics.get_subscription_count)
+    handle = w.send()
+    w.running()
+    w.until(lambda: any(item.chunks for item in w.feedback), 'the run')
+    for level, name, text in (
+        (DiagnosticStatus.ERROR, 'camera_sync', 'stalled: cam_high'),
+        (DiagnosticStatus.OK, 'recorder', 'ok'),
+    ):
+        diagnostics.publish(
+            DiagnosticArray(status=[DiagnosticStatus(level=level, name=name, message=text)])
+        )
+    w.state.state = ExecutorState.HOLDING
+    message = w.result(handle).result.message
+    assert message == 'no chunk for 1 s (camera_sync: stalled: cam_high)'
 
 
 def test_a_cancelled_rollout_holds_and_closes_its_recording(world: Callable[..., World]) -> None:

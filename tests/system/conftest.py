@@ -6,17 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import domain_coordinator
 import psutil
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from ros_domain import Ros
 
 Result = TypeVar('Result')
 
@@ -94,21 +92,20 @@ class Stack:
                 found.append(process)
         return found
 
+    def listen(self) -> Ros:
+        """A node of the test's own among them; to be closed."""
+        ros = Ros(self.domain, self.folder)
+        ros.report = self.report
+        return ros
+
     def heard(self, kind: Any, topic: str) -> bool:
         """Whether somebody publishes on that topic, within a second."""
-        context = Context()
-        rclpy.init(context=context, domain_id=self.domain)
-        node = Node('listener', context=context)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
-        messages: list[Any] = []
-        node.create_subscription(kind, topic, messages.append, qos_profile_sensor_data)
+        ros = self.listen()
+        messages = ros.collect(kind, topic, qos_profile_sensor_data)
         deadline = time.monotonic() + 1.0
         while not messages and time.monotonic() < deadline:
-            executor.spin_once(timeout_sec=0.1)
-        executor.shutdown()
-        node.destroy_node()
-        context.try_shutdown()
+            ros.spin(0.1)
+        ros.close()
         return bool(messages)
 
     def episodes(self) -> list[Path]:
@@ -143,13 +140,27 @@ class Stack:
         return left
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A fresh domain and folder; the test fails if a process of it survives."""
+@contextmanager
+def stack_in(folder: Path) -> Iterator[Stack]:
+    """A fresh domain; the test fails if a process of it survives."""
     with domain_coordinator.domain_id() as domain:
-        handle = Stack(domain, tmp_path)
+        handle = Stack(domain, folder)
         try:
             yield handle
         finally:
             left = handle.close()
         assert left == []
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A fresh domain and folder."""
+    with stack_in(tmp_path) as handle:
+        yield handle
+
+
+@pytest.fixture(scope='class')
+def class_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One domain and folder for the tests of a class."""
+    with stack_in(tmp_path_factory.mktemp('stack')) as handle:
+        yield handle

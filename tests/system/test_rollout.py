@@ -1,25 +1,20 @@
 """Whole rollouts on the simulated rig, and what becomes of them when something dies."""
 
 import json
-import re
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rollout_outcome import LINE, last_line, whole
 from rosgraph_msgs.msg import Clock
 
 from wam_data.manifest import read_manifest
-from wam_data.recover import recover
 from wam_data.verify import verify
 
 pytestmark = pytest.mark.slow
 
-LINE = re.compile(
-    r'episode=(?P<episode>\S+) outcome=(?P<outcome>success|failure|aborted) '
-    r'score=(?P<score>[\d.]+) steps=(?P<steps>\d+) sim_s=(?P<sim>\d+\.\d) wall_s=\d+\.\d'
-)
 # Every arrow of the data flow; `scripted` predicts no future.
 ARROWS = [
     '/frame_set',
@@ -35,12 +30,6 @@ ARROWS = [
 ]
 CAMERAS = ['cam_high', 'cam_left_wrist', 'cam_right_wrist']
 TASK = ('--task', 'transfer_cube', '--policy', 'scripted')
-
-
-def last_line(output: str) -> re.Match[str]:
-    match = LINE.fullmatch(output.splitlines()[-1])
-    assert match, output
-    return match
 
 
 def test_an_episode_succeeds_and_is_recorded(stack: Any) -> None:
@@ -141,14 +130,6 @@ def test_interrupting_closes_the_recording_and_stops_the_graph(stack: Any) -> No
     manifest = read_manifest(partial.with_suffix(''))
     assert manifest.outcome is not None
     assert manifest.outcome.result == 'aborted'
-
-
-def whole(partial: Path) -> None:
-    """Whatever state the recording is in, afterwards it is whole."""
-    episode = recover(partial).episode if partial.exists() else partial.with_suffix('')
-    report = verify(episode)
-    assert report.messages > 100
-    assert report.ok, report.text()
 
 
 def test_of_two_rigs_in_a_domain_one_refuses(stack: Any) -> None:

@@ -1,7 +1,6 @@
 """The rules that keep the parts apart, and the habits that are counted."""
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
@@ -88,14 +87,6 @@ def test_libraries_stay_in_their_place(library: str) -> None:
 def test_the_core_is_pure() -> None:
     for path in sources(CORE):
         assert not PURE & set(imports(path)), path
-
-
-@pytest.mark.parametrize('package', MAY_IMPORT)
-def test_the_manifest_names_what_is_imported(package: str) -> None:
-    manifest = (REPOSITORY / 'src' / package / 'package.xml').read_text()
-    named = set(re.findall(r'<(?:exec_)?depend>(\w+)<', manifest))
-    used = {name for path in sources(package) for name in imports(path)}
-    assert used & (set(MAY_IMPORT) | {'wam_msgs', 'rclpy'}) <= named | {package}
 
 
 def test_no_print_outside_the_command_line_and_no_broad_except() -> None:

@@ -55,11 +55,11 @@ class _Rule:
         if self.allowed:
             return f'one of {list(self.allowed)}{unit}'
         if self.lower is not None and self.upper is not None:
-            return f'{self.lower:g} to {self.upper:g}{unit}'
+            return f'{self.lower:.15g} to {self.upper:.15g}{unit}'
         if self.lower is not None:
-            return f'at least {self.lower:g}{unit}'
+            return f'at least {self.lower:.15g}{unit}'
         if self.upper is not None:
-            return f'at most {self.upper:g}{unit}'
+            return f'at most {self.upper:.15g}{unit}'
         return f'any{unit}'
 
     def holds(self, value: Scalar) -> bool:

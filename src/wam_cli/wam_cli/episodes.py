@@ -73,7 +73,7 @@ def _each(arguments: argparse.Namespace, function: Any, good: Any) -> int:
     for path in arguments.episodes:
         try:
             report = function(path)
-        except WamError as error:
+        except (WamError, OSError) as error:
             bad += 1
             results.append({'episode': str(path), 'error': str(error)})
             print(f'{path}: {error}', file=sys.stderr)

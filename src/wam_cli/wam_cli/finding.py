@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from wam_cli import dead_segments
+
 GOOD, NOTE, BAD = 'ok', 'note', 'bad'
 _GIB: Final = 2**30
 # 64 MiB for each process of a rollout and a few tools beside it (config/fastdds.xml).
@@ -102,6 +104,23 @@ def shared_memory() -> Finding:
     return Finding('shared memory', level, found, meaning)
 
 
+def killed_processes() -> Finding:
+    """Shared memory that they left."""
+    name, dead = 'killed processes', dead_segments.find()
+    if not dead:
+        return Finding(name, GOOD, 'no shared memory left of them', 'none takes memory')
+    found = f'left {dead_segments.text(dead)} in /dev/shm'
+    others = [segment for segment in dead if segment.owner != os.geteuid()]
+    if not others:
+        meaning = 'memory that nobody uses: the next `wam up` or `wam rollout` removes it'
+    else:
+        meaning = (
+            f'memory that nobody uses; {dead_segments.text(others)} of other users: '
+            'their next `wam up` or `wam rollout` removes it'
+        )
+    return Finding(name, NOTE, found, meaning)
+
+
 def discovery() -> Finding:
     """Who can see the nodes."""
     reach = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', '')
@@ -114,14 +133,15 @@ def discovery() -> Finding:
 
 def rendering() -> Finding:
     """Whether MuJoCo can render, and on what."""
+    backend = os.environ.get('MUJOCO_GL') or 'egl'  # as the simulated rig chooses on Linux
     probe = subprocess.run(
         [sys.executable, '-c', _EGL_PROBE],
+        env={**os.environ, 'MUJOCO_GL': backend},
         capture_output=True,
         text=True,
         timeout=_PROBE_S,
         check=False,
     )
-    backend = os.environ.get('MUJOCO_GL', 'default')
     if probe.returncode:
         last = (probe.stderr.strip().splitlines() or ['no output'])[-1]
         advice = 'the simulated rig has no pictures: apt-get install libegl1 libgl1-mesa-dri'
@@ -177,6 +197,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     rmw,
     image_transport,
     shared_memory,
+    killed_processes,
     discovery,
     rendering,
     gpu,

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-import signal
+import math
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wam_bringup.config import load_policy, load_task
 from wam_bringup.graph import graph
+from wam_cli import dead_segments
+from wam_cli.interruption import Interruption
 from wam_cli.usage import UsageError, usage
 from wam_core.errors import WamError
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from wam_cli.rollout_client import Episode
 
 _READY_S: Final = 120.0  # for the graph to offer the action
+_SEEDS: Final = 2**32  # that simulated scenes are drawn from
 _ATTACH_S: Final = 10.0  # to discover a graph that should run already
 
 
@@ -54,11 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the episodes. Returns the exit code."""
     with usage():
         words = _graph_arguments(arguments)
-    # Like Ctrl-C: the episode is cancelled, the recording closed, the graph stopped.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # From here on both cancel the episode, close the recording and stop the graph.
+    interruption = Interruption()
     stream = sys.stderr if arguments.json else sys.stdout
+    dead_segments.sweep(lambda line: print(line, file=stream))
     try:
-        episodes, previews = _run_episodes(arguments, words, stream)
+        episodes, previews = _run_episodes(arguments, words, stream, interruption)
     except KeyboardInterrupt:
         print('interrupted: the graph is stopped', file=sys.stderr)
         return 130
@@ -73,8 +77,11 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
     """The command line, checked, as arguments of the graph."""
     if arguments.episodes < 1:
         raise UsageError(f'--episodes {arguments.episodes}: expected 1 or more')
-    if arguments.seed < 0:
-        raise UsageError(f'--seed {arguments.seed}: expected 0 or more')
+    most = _SEEDS - arguments.episodes
+    if not 0 <= arguments.seed <= most:
+        raise UsageError(f'--seed {arguments.seed}: expected 0 or more, {most} at most')
+    if not 0.0 <= arguments.time_limit < math.inf:
+        raise UsageError(f'--time-limit {arguments.time_limit:g}: expected 0 or more seconds')
     if (arguments.episode is not None) != (arguments.policy == 'replay'):
         raise UsageError('--episode DIRECTORY and --policy replay belong together')
     load_task(arguments.task)
@@ -98,7 +105,7 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
 
 
 def _run_episodes(
-    arguments: argparse.Namespace, words: Sequence[str], stream: Any
+    arguments: argparse.Namespace, words: Sequence[str], stream: Any, interruption: Interruption
 ) -> 'tuple[list[Episode], list[str]]':
     from wam_cli.graph_process import GraphProcess
     from wam_cli.rollout_client import Goal, RolloutClient
@@ -110,6 +117,7 @@ def _run_episodes(
         process = GraphProcess('rollout', words)
 
         def tick() -> None:
+            interruption.check()
             display.show(status)
             process.check()
 
@@ -135,7 +143,7 @@ def _run_episodes(
         status.title, status.phase = 'all episodes done', 'stopping the graph'
         display.show(status)
         process.stop()
-        return episodes, _previews(arguments, episodes, display)
+        return episodes, _previews(arguments, episodes, display, interruption)
 
 
 def _title(arguments: argparse.Namespace, number: int) -> str:
@@ -150,7 +158,10 @@ def _tell(display: Any, episode: 'Episode', last: bool) -> None:
 
 
 def _previews(
-    arguments: argparse.Namespace, episodes: 'Sequence[Episode]', display: Any
+    arguments: argparse.Namespace,
+    episodes: 'Sequence[Episode]',
+    display: Any,
+    interruption: Interruption,
 ) -> list[str]:
     """Makes the videos, now that the simulation no longer needs the processor."""
     if arguments.no_preview:
@@ -165,6 +176,7 @@ def _previews(
         status = Status(episode.episode, 'making preview.mp4')
 
         def progress(done: int, total: int, status: Status = status) -> None:
+            interruption.check()
             status.progress = f'{100 * done // max(1, total)} %'
             display.show(status)
 

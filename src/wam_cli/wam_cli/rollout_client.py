@@ -83,7 +83,11 @@ class RolloutClient:
 
     def present(self, within_s: float) -> bool:
         """Whether somebody offers the action, or does within that time."""
-        return self._until(self._client.server_is_ready, within_s)
+        if not self._until(self._client.server_is_ready, within_s):
+            return False
+        # We know of the server; Fast DDS drops its answers as long as it doesn't know of us.
+        self._until(lambda: False, _DISCOVERY_S)
+        return True
 
     def refuse_foreign(self) -> None:
         """Raises WamError when a graph runs already: its rollouts would be taken for our own."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wam_bringup.graph import GRAPHS, graph, parse_arguments
 from wam_bringup.node_spec import NodeSpec
+from wam_cli import dead_segments
 from wam_cli.usage import usage
 from wam_core.errors import WamError
 
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         Process(spec.name, tuple(command(spec)), spec.respawn, spec.required) for spec in specs
     ]
     log = NodeLog(arguments.log_directory, echo=not arguments.quiet)
+    dead_segments.sweep(log.say)
     failure = asyncio.run(Supervisor(processes, log, os.environ).run())
     return 1 if failure else 0
 

@@ -73,8 +73,8 @@ class ExecutorCore:
                 f'start refused: the executor is stopped ({self._stop_reason}), '
                 'reset it first (/executor/reset)'
             )
-        self._source = check_source(source)
-        self._mode = check_mode(mode or self._config.mode)
+        checked = check_source(source), check_mode(mode or self._config.mode)
+        self._source, self._mode = checked
         self._task = task
         self._generation += 1
         # A run that replaces an active one goes on from its command, which is fresh.

@@ -24,10 +24,14 @@ class RolloutLimits:
 
 @dataclass(frozen=True)
 class Ending:
-    """outcome: success, failure, aborted; empty: nobody can tell (a rig without a simulator)."""
+    """outcome: success, failure, aborted; empty: nobody can tell (a rig without a simulator).
+
+    starved: for want of chunks; why there were none, other nodes know.
+    """
 
     outcome: str
     message: str
+    starved: bool = False
 
 
 class RolloutMonitor:
@@ -112,9 +116,9 @@ class RolloutMonitor:
             return Ending('aborted', f'no executor state for {limits.silence_ns / 1e9:g} s')
         if self._running_ns is None:
             if now_ns - self._begun_ns > limits.first_chunk_ns:
-                return Ending('aborted', f'no chunk within {limits.first_chunk_ns / 1e9:g} s')
+                return _starved(f'no chunk within {limits.first_chunk_ns / 1e9:g} s')
         elif now_ns - self._running_ns > limits.starvation_ns:
-            return Ending('aborted', f'no chunk for {limits.starvation_ns / 1e9:g} s')
+            return _starved(f'no chunk for {limits.starvation_ns / 1e9:g} s')
         return None
 
     def _judged(self, now_ns: int) -> Ending | None:
@@ -128,3 +132,7 @@ class RolloutMonitor:
         if self._simulated:
             return Ending('failure', f'time limit of {seconds:g} s')
         return Ending('', f'time limit of {seconds:g} s; the outcome is not labelled')
+
+
+def _starved(message: str) -> Ending:
+    return Ending('aborted', message, starved=True)

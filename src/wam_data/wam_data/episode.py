@@ -99,10 +99,16 @@ class OpenEpisode:
 
 def _require_space(settings: Settings) -> None:
     """Raises WamError where the disk of the root is nearly full."""
-    place = settings.root.absolute()
-    while not place.exists():
-        place = place.parent
-    free, least = shutil.disk_usage(place).free, settings.limits.min_free_bytes
+    place, least = settings.root.absolute(), settings.limits.min_free_bytes
+    try:
+        while not place.exists():
+            place = place.parent
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        raise WamError(
+            f'{settings.root}: cannot be reached: {error.strerror} '
+            '(parameter root of the recorder)'
+        ) from error
     if free < least:
         raise WamError(
             f'{settings.root}: {free / 1e6:.0f} MB free, at least {least / 1e6:.0f} MB are wanted '

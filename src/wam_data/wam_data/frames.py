@@ -34,11 +34,15 @@ def jpeg_encoder(quality: int) -> Callable[[bytes], bytes]:
     def encode(message: bytes) -> bytes:
         view = read_image(message)
         pixels: Any = view.pixels()
-        if view.encoding in _TO_BGR:
-            pixels = cv2.cvtColor(pixels, _TO_BGR[view.encoding])
-        done, jpeg = cv2.imencode('.jpg', pixels, options)
+        what = f'{view.height}x{view.width} {view.encoding}'
+        try:
+            if view.encoding in _TO_BGR:
+                pixels = cv2.cvtColor(pixels, _TO_BGR[view.encoding])
+            done, jpeg = cv2.imencode('.jpg', pixels, options)
+        except cv2.error as error:
+            raise WamError(f'{what}: JPEG encoding failed: {error}') from error
         if not done:
-            raise WamError(f'{view.height}x{view.width} {view.encoding}: JPEG encoding failed')
+            raise WamError(f'{what}: JPEG encoding failed')
         layout = 'mono8' if view.encoding == 'mono8' else 'bgr8'
         # As image_transport's compressed plugin words it: original, codec, layout of the JPEG.
         form = f'{view.encoding}; jpeg compressed {layout}'

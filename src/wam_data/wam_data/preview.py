@@ -46,6 +46,8 @@ def write_preview(episode: Path, progress: Progress | None = None) -> Path:
         try:
             _encode(temporary, _Pictures(reader, cameras), progress)
             temporary.replace(target)
+        except (OSError, av.FFmpegError) as error:
+            raise WamError(f'{target}: cannot be written: {error}') from error
         finally:
             temporary.unlink(missing_ok=True)
     return target

@@ -7,9 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mcap.exceptions import McapError
 from mcap.reader import McapReader, make_reader
-from mcap.stream_reader import CRCValidationError
 from mcap.summary import Summary
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
@@ -17,6 +15,7 @@ from rosbags.typesys.store import Typestore
 
 from wam_core.errors import WamError
 from wam_data.layout import RECORDING
+from wam_data.scan import DAMAGE
 
 
 @dataclass(frozen=True)
@@ -49,22 +48,24 @@ class EpisodeReader:
 
     def __init__(self, episode: Path) -> None:
         self.path = episode / RECORDING
-        self._stack = ExitStack()
         self._types = get_typestore(Stores.EMPTY)
+        with ExitStack() as stack:
+            self._summary = self._open(stack)
+            self._register()
+            self._stack = stack.pop_all()
+
+    def _open(self, stack: ExitStack) -> Summary:
         try:
-            stream = self._stack.enter_context(self.path.open('rb'))
+            stream = stack.enter_context(self.path.open('rb'))
             self._reader: McapReader = make_reader(stream, validate_crcs=True)
             summary = self._reader.get_summary()
         except OSError as error:
             raise WamError(f'{self.path}: cannot be read: {error.strerror}') from error
-        except (McapError, CRCValidationError, ValueError) as error:
-            self._stack.close()
+        except DAMAGE as error:
             raise WamError(f'{self.path}: is cut off or damaged: {error!r}') from error
         if summary is None or summary.statistics is None:
-            self._stack.close()
             raise WamError(f'{self.path}: has no index; `wam episodes recover` makes one')
-        self._summary: Summary = summary
-        self._register()
+        return summary
 
     def _register(self) -> None:
         for schema in self._summary.schemas.values():
@@ -118,9 +119,7 @@ class EpisodeReader:
                     message.data,
                     self._types,
                 )
-        except (McapError, CRCValidationError, ValueError, OSError) as error:
-            if isinstance(error, WamError):
-                raise
+        except (*DAMAGE, OSError) as error:
             raise WamError(f'{self.path}: is damaged: {error!r}') from error
 
     def close(self) -> None:

@@ -84,12 +84,13 @@ class Recording:
         """
         size = len(data)
         with self._lock:
+            failed = self._failure
             fits = self._waiting_bytes + size <= self._limits.queue_bytes
-            if fits and not self._failure:
+            if fits and not failed:
                 self._waiting_bytes += size
             else:
                 self._dropped[topic] += 1
-        if self._failure:
+        if failed:
             return False
         if not fits:
             self._say(

@@ -10,25 +10,17 @@ from typing import BinaryIO, Final, NamedTuple
 
 import zstandard
 from mcap.data_stream import ReadDataStream
-from mcap.exceptions import EndOfFile, McapError
+from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, Message, Schema
-from mcap.stream_reader import CRCValidationError, breakup_chunk
+from mcap.stream_reader import breakup_chunk
 from mcap.writer import MCAP0_MAGIC
 
 from wam_core.errors import WamError
 
 _HEAD: Final = struct.Struct('<BQ')
-_DAMAGE: Final = (
-    CRCValidationError,
-    EndOfFile,
-    McapError,
-    zstandard.ZstdError,
-    RuntimeError,  # of lz4.frame
-    UnicodeDecodeError,
-    ValueError,
-    struct.error,
-)
+# What mcap raises of bytes that are not as they were written. ValueError: its CRC's error too.
+DAMAGE: Final = (McapError, ValueError, struct.error, zstandard.ZstdError, RuntimeError)
 
 
 class Record(NamedTuple):
@@ -101,7 +93,7 @@ class Scanner:
     def _chunk(self, body: bytes) -> Iterator[Record]:
         try:
             records = breakup_chunk(Chunk.read(_stream(body)), validate_crc=True)
-        except _DAMAGE:
+        except DAMAGE:
             self.result.damaged_chunks += 1
             return
         for record in records:
@@ -116,7 +108,7 @@ class Scanner:
                 yield from self._meet(Channel.read(_stream(body)))
             elif code == Opcode.MESSAGE:
                 yield from self._meet(Message.read(_stream(body), len(body)))
-        except _DAMAGE:
+        except DAMAGE:
             self.result.damaged_chunks += 1
 
     def _meet(self, record: object) -> Iterator[Record]:

@@ -21,7 +21,6 @@ class TopicCounter:
     period_ns: int = 0
     messages: int = 0
     bytes: int = 0
-    dropped: int = 0
     backwards: int = 0
     first_ns: int = 0
     last_ns: int = 0
@@ -63,7 +62,6 @@ class TopicCounter:
             type=self.type,
             messages=self.messages,
             bytes=self.bytes,
-            dropped=self.dropped,
             missing=self.missing,
             backwards=self.backwards,
             rate_hz=round((self.messages - 1) / span_s, 3) if span_s > 0 else 0.0,
@@ -101,10 +99,6 @@ class Counters:
         self._spread_sum_ns += spread_ns
         self._spread_max_ns = max(self._spread_max_ns, spread_ns)
 
-    def dropped(self, topic: str) -> None:
-        """One message that couldn't be written."""
-        self._topics[topic].dropped += 1
-
     @property
     def topics(self) -> Mapping[str, TopicCounter]:
         """Of every declared topic, in order of declaration."""
@@ -127,6 +121,5 @@ def with_dropped(
 ) -> dict[str, TopicStatistics]:
     """Statistics with the counts of messages that never reached the writer."""
     return {
-        topic: replace(entry, dropped=entry.dropped + dropped.get(topic, 0))
-        for topic, entry in written.items()
+        topic: replace(entry, dropped=dropped.get(topic, 0)) for topic, entry in written.items()
     }

@@ -103,9 +103,13 @@ class EpisodeWriter:
             compression=COMPRESSIONS[compression],
             enable_data_crcs=True,
         )
-        self._writer.start(profile=_PROFILE, library='wam_data')
-        self._channels = self._register()
-        write_manifest(directory, replace(manifest, topics=self.counters.statistics()))
+        try:
+            self._writer.start(profile=_PROFILE, library='wam_data')
+            self._channels = self._register()
+            write_manifest(directory, replace(manifest, topics=self.counters.statistics()))
+        except OSError:
+            self._file.close()
+            raise
 
     def _register(self) -> dict[str, int]:
         schemas: dict[str, int] = {}

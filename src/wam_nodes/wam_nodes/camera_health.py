@@ -1,8 +1,11 @@
 """Watches the cameras of camera_sync and reports on /diagnostics."""
 
+import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from wam_core.frame_matching import FrameMatcher
@@ -10,8 +13,9 @@ from wam_nodes.camera_image import CheckedImages
 from wam_nodes.camera_statistics import CameraStatistics
 from wam_nodes.conversions import nanoseconds
 from wam_nodes.diagnostics import Diagnostics, Report
+from wam_nodes.stall_watch import StallWatch
 
-_CHECKS_PER_PERIOD: Final = 4  # a stall is told a quarter of a frame period late at most
+_CHECKS_PER_PERIOD: Final = 4  # a stall is told three checks late at most: before the next frame
 _LOG_PERIOD_S: Final = 5.0
 _AHEAD_NS: Final = 1_000_000_000  # above any error between the clocks of machines of one rig
 _NEVER: Final = -1.0
@@ -33,14 +37,18 @@ class CameraHealth:
         self._cameras = cameras
         self._matcher = matcher
         self._statistics = CameraStatistics(list(cameras))
+        self._arrived: Counter[str] = Counter()
+        self._watch = StallWatch(late_ns=period_ns)
         self._stalled: tuple[str, ...] = ()
         self._first_ns: int | None = None
         self._refused_before = 0
         self._diagnostics = Diagnostics(node, self._report)
         for camera, source in cameras.items():
             source.registerCallback(self._received, camera)
-        # On the ROS clock: cameras of a paused simulation are not stalled.
-        node.create_timer(period_ns / _CHECKS_PER_PERIOD / 1e9, self._check)
+        # Frames are overdue by the ROS clock: a paused simulation has no stalled cameras. But
+        # whether this process itself is on time, only a steady clock can tell.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(period_ns / _CHECKS_PER_PERIOD / 1e9, self._check, clock=steady)
 
     def resized(self, camera: str, seconds: float) -> None:
         """Tells how long the conversion and resizing of one frame took."""
@@ -52,13 +60,18 @@ class CameraHealth:
         self._statistics.spread_ms.add(spread_ns / 1e6)
 
     def _received(self, image: Any, camera: str) -> None:
+        self._arrived[camera] += 1
         self._statistics.frames[camera].add(nanoseconds(image.header.stamp))
 
     def _now_ns(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
 
     def _check(self) -> None:
-        stalled = self._find_stalled(self._now_ns())
+        now_ns = self._now_ns()
+        if now_ns == 0:  # nothing has come on /clock yet
+            return
+        overdue = self._find_overdue(now_ns)
+        stalled = self._watch.check(overdue, self._arrived, time.monotonic_ns())
         if stalled == self._stalled:
             return
         back = [camera for camera in self._stalled if camera not in stalled]
@@ -69,14 +82,14 @@ class CameraHealth:
             self._node.get_logger().info(f'images again from {", ".join(back)}')
         self._diagnostics.publish()
 
-    def _find_stalled(self, now_ns: int) -> tuple[str, ...]:
-        stalled = self._matcher.stalled(now_ns)
+    def _find_overdue(self, now_ns: int) -> tuple[str, ...]:
+        overdue = self._matcher.stalled(now_ns)
         if self._first_ns is None or now_ns < self._first_ns:
             self._first_ns = now_ns
         if now_ns - self._first_ns > _START_NS:
-            return stalled
+            return overdue
         waiting = self._never_seen()
-        return tuple(camera for camera in stalled if camera not in waiting)
+        return tuple(camera for camera in overdue if camera not in waiting)
 
     def _never_seen(self) -> list[str]:
         counts = self._matcher.counts

@@ -19,7 +19,8 @@ _SECOND_NS = 1_000_000_000
 
 def nanoseconds(stamp: Any) -> int:
     """Nanoseconds of a Time or Duration message."""
-    return int(stamp.sec) * _SECOND_NS + int(stamp.nanosec)
+    # A nanosec of a second or more is malformed, and with the last second would not fit a message.
+    return int(stamp.sec) * _SECOND_NS + min(int(stamp.nanosec), _SECOND_NS - 1)
 
 
 def time_message(nanoseconds: int) -> Time:

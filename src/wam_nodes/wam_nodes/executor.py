@@ -15,7 +15,7 @@ from wam_core.errors import WamError
 from wam_core.executor import ChunkRequest, ExecutorCore
 from wam_core.joints import Vector
 from wam_core.limiter import JointLimiter
-from wam_core.status import State
+from wam_core.status import ExecutorStatus, State
 from wam_nodes.conversions import nanoseconds, time_message, vector
 from wam_nodes.diagnostics import Diagnostics, Report
 from wam_nodes.execution import (
@@ -84,8 +84,9 @@ class ExecutorNode(Node):
             self._applied.publish(applied_action(tick.applied))
         if tick.request is not None:
             self._ask(tick.request, now_ns)
-        self._states.publish(executor_state(self._core.status))
-        self._tell_state(now_ns)
+        status = self._core.status
+        self._states.publish(executor_state(status))
+        self._tell_state(status, now_ns)
 
     def _send(self, command: Vector) -> None:
         for side, messages in arm_commands(command, self._gripper).items():
@@ -138,8 +139,7 @@ class ExecutorNode(Node):
     def _reset(self) -> None:
         self._core.reset(self._now_ns())
 
-    def _tell_state(self, now_ns: int) -> None:
-        status = self._core.status
+    def _tell_state(self, status: ExecutorStatus, now_ns: int) -> None:
         if status.state is self._state:
             return
         text = f'{self._state.name} -> {status.state.name}'

@@ -19,7 +19,7 @@ from wam_msgs.srv import PredictChunk, ResetPolicy
 from wam_bringup.config import load_policy, load_rig
 from wam_bringup.parameters import declare, parameter
 from wam_core.errors import WamError
-from wam_core.policy import InferenceRequest, Observation, PolicyConfig, Prediction
+from wam_core.policy import InferenceRequest, Observation, PolicyConfig
 from wam_nodes.conversions import matrix, nanoseconds
 from wam_nodes.diagnostics import Diagnostics, Report
 from wam_nodes.observations import Observations
@@ -65,7 +65,8 @@ class PolicyNode(Node):
             round(parameters.observation_slop_s * 1e9),
         )
         self._task: str | None = None  # that the policy was reset to
-        self._busy = ''  # what the worker does
+        self._inferring: int | None = None  # request that the worker is at
+        self._resets = 0  # that wait for the worker, or that it is at
         self._counts: Counter[str] = Counter()
         self._stage_ms: dict[str, float] = {}
         self._fault = ''  # newest since the last report
@@ -85,6 +86,13 @@ class PolicyNode(Node):
         self._worker.close()
         super().destroy_node()
 
+    @property
+    def _busy(self) -> str:
+        """What the worker does; empty: nothing."""
+        if self._resets:
+            return 'is being reset'
+        return '' if self._inferring is None else f'infers request {self._inferring}'
+
     def _predict(
         self, request: PredictChunk.Request, response: PredictChunk.Response
     ) -> PredictChunk.Response:
@@ -94,8 +102,8 @@ class PolicyNode(Node):
             self._counts['requests refused'] += 1
             response.message = str(error)
             return response
-        self._busy = f'infers request {request.request_id}'
-        future = self._worker.run(partial(self._infer, observation, inference))
+        self._inferring = request.request_id
+        future = self._worker.run(partial(self._infer, request, observation, inference))
         future.add_done_callback(partial(self._answer, request, observation.stamp_ns))
         response.accepted = True
         return response
@@ -118,29 +126,33 @@ class PolicyNode(Node):
         )
         return observation, inference
 
-    def _infer(self, observation: Observation, request: InferenceRequest) -> Prediction:
-        """On the worker's thread."""
+    def _infer(
+        self, request: PredictChunk.Request, observation: Observation, inference: InferenceRequest
+    ) -> tuple[ActionChunk, PredictedFuture | None]:
+        """On the worker's thread, messages included: what can't be one is the policy's failure."""
         start = time.perf_counter()
-        prediction = self._policy.infer(observation, request)
+        prediction = self._policy.infer(observation, inference)
         check(prediction, self._spec)
         total_ms = (time.perf_counter() - start) * 1e3
-        return replace(prediction, stage_ms={**prediction.stage_ms, 'total': total_ms})
+        stage_ms = {**prediction.stage_ms, 'total': total_ms}
+        t_obs_ns = observation.stamp_ns
+        return (
+            action_chunk(request, self._spec, t_obs_ns, prediction, stage_ms),
+            predicted_future(request, self._spec, t_obs_ns, prediction),
+        )
 
     def _answer(self, request: PredictChunk.Request, t_obs_ns: int, future: Future) -> None:
-        self._busy = ''
+        self._inferring = None
         outcome = future.result()
         if (error := outcome.exception()) is not None:
             self._counts['inferences failed'] += 1
             text = self._failed(f'request {request.request_id}', error)
             self._chunks.publish(action_chunk(request, self._spec, t_obs_ns, None, {}, text))
             return
-        prediction: Prediction = outcome.result()
+        chunk, expected = outcome.result()
         self._counts['inferences'] += 1
-        self._stage_ms = dict(prediction.stage_ms)
-        self._chunks.publish(
-            action_chunk(request, self._spec, t_obs_ns, prediction, self._stage_ms)
-        )
-        expected = predicted_future(request, self._spec, t_obs_ns, prediction)
+        self._stage_ms = dict(zip(chunk.stage_names, chunk.stage_ms, strict=True))
+        self._chunks.publish(chunk)
         if expected is not None:
             self._futures.publish(expected)
 
@@ -152,9 +164,10 @@ class PolicyNode(Node):
         if request.policy not in ('', self._spec.name):
             response.message = f'policy {request.policy!r}, but {self._spec.name!r} is loaded'
             return response
-        self._task, self._busy = None, 'is being reset'
+        self._resets += 1
         outcome = await self._worker.run(partial(self._policy.reset, request.task))
-        self._busy = ''
+        self._resets -= 1
+        self._task = None
         if (error := outcome.exception()) is not None:
             response.message = self._failed(f'reset to {request.task!r}', error)
             return response

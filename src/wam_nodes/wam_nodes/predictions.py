@@ -12,7 +12,11 @@ from wam_nodes.conversions import doubles, duration_message, image_bytes, time_m
 
 
 def check(prediction: Prediction, spec: PolicySpec) -> None:
-    """Refuses an answer that no executor could follow: WamError."""
+    """Refuses an answer that no executor could follow, or no message hold: WamError.
+
+    On Jazzy the messages themselves check nothing, and an array of another size than theirs is
+    read beyond its end.
+    """
     expected = (spec.horizon, spec.action_dim)
     if prediction.actions.shape != expected:
         raise WamError(f'actions have shape {prediction.actions.shape}, expected {expected}')
@@ -22,6 +26,20 @@ def check(prediction: Prediction, spec: PolicySpec) -> None:
         raise WamError(
             f'actions are not finite: {prediction.actions[row, column]} at row {row}, '
             f'column {column}, {len(bad)} in all'
+        )
+    if not 0 <= prediction.prefix_rows <= spec.horizon:
+        raise WamError(f'prefix_rows = {prediction.prefix_rows}, allowed 0 to {spec.horizon}')
+    images, state = prediction.future_images, prediction.future_proprioception
+    if images is not None and (
+        images.ndim != 4 or images.shape[::3] != (len(spec.cameras), 3) or images.dtype != np.uint8
+    ):
+        raise WamError(
+            f'future_images are {images.dtype} of shape {images.shape}, '
+            f'expected uint8, ({len(spec.cameras)}, height, width, 3)'
+        )
+    if state is not None and np.shape(state) != (spec.state_dim,):
+        raise WamError(
+            f'future_proprioception has shape {np.shape(state)}, expected {(spec.state_dim,)}'
         )
 
 

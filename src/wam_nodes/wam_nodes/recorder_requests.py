@@ -12,7 +12,7 @@ def identity(request: Any, rig: str, config_hash: str, stack_version: str) -> Id
     try:
         specification = json.loads(request.policy_specification or '{}')
         json.dumps(specification, allow_nan=False)  # Python reads NaN, which isn't JSON
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: nested thousands deep
         raise WamError(f'policy_specification is not JSON: {error}') from error
     if not isinstance(specification, dict):
         raise WamError(f'policy_specification {specification!r}, expected a JSON object')

@@ -32,7 +32,7 @@ def resizer(name: str) -> Resizer:
     return _RESIZERS[name]
 
 
-def _pil(filter_: Image.Resampling) -> Resizer:
+def _pil(filter_: int) -> Resizer:
     def resize(source: Pixels, target: Pixels) -> None:
         height, width = target.shape[:2]
         # PIL keeps 4 bytes per pixel, so both ways cost a copy: of the source and of the result.
@@ -49,9 +49,11 @@ def _opencv(interpolation: int) -> Resizer:
     return resize
 
 
+# Not Image.Resampling: Ubuntu 22.04 has Pillow 9.0, which lacks it. Pillow sets these names at run
+# time, which mypy doesn't see.
 _RESIZERS: dict[str, Resizer] = {
-    'pil_bicubic': _pil(Image.Resampling.BICUBIC),
-    'pil_bilinear': _pil(Image.Resampling.BILINEAR),
+    'pil_bicubic': _pil(Image.BICUBIC),  # type: ignore[attr-defined]
+    'pil_bilinear': _pil(Image.BILINEAR),  # type: ignore[attr-defined]
     'opencv_area': _opencv(cv2.INTER_AREA),
     'opencv_linear': _opencv(cv2.INTER_LINEAR),
 }

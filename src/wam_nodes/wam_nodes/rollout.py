@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -12,6 +13,7 @@ from wam_msgs.srv import ResetScene
 from wam_bringup.config import load_rig
 from wam_bringup.parameters import declare
 from wam_core.errors import WamError
+from wam_nodes.complaints import Complaints
 from wam_nodes.qos import EVERY, LATCHED
 from wam_nodes.rollout_link import RolloutLink
 from wam_nodes.rollout_plan import Parameters, plan_of
@@ -40,6 +42,8 @@ class RolloutNode(Node):
         if self._rig.simulated:
             self._link.connect(ResetScene, RESET_SCENE)
             self.create_subscription(TaskState, '/task_state', self._task_state, LATCHED)
+        self._complaints = Complaints()
+        self.create_subscription(DiagnosticArray, '/diagnostics', self._complaints.add, EVERY)
         self._events = self.create_publisher(EpisodeEvent, '/episode_event', EVERY)
         self.create_subscription(ExecutorState, '/executor_state', self._executor_state, EVERY)
         self.create_subscription(Proprioception, '/proprioception', self._proprioception, EVERY)
@@ -106,6 +110,7 @@ class RolloutNode(Node):
             tell=self._events.publish,
             feedback=goal_handle.publish_feedback,
             cancelled=lambda: bool(goal_handle.is_cancel_requested),
+            complaints=self._complaints.text,
         )
         return self._sequence
 

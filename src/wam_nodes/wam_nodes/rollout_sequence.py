@@ -29,6 +29,7 @@ SERVICES: Final = {
 }
 RESET_SCENE: Final = '/sim/reset_scene'
 _RECORDER_RETRY_S: Final = 0.2
+_STATES: Final = frozenset(State)
 RESETS: Final = (RESET_SCENE, '/policy/reset')
 
 
@@ -36,7 +37,7 @@ class RolloutSequence:
     """Runs one plan. The node hands it the messages that it listens to.
 
     tell: publishes an EpisodeEvent. feedback: sends the action's feedback. cancelled: whether the
-    caller gave up.
+    caller gave up. complaints: what other nodes complain of; empty: nothing.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class RolloutSequence:
         tell: Callable[[EpisodeEvent], None],
         feedback: Callable[[RunRollout.Feedback], None],
         cancelled: Callable[[], bool],
+        complaints: Callable[[], str],
     ) -> None:
         self._link = link
         self._parameters = parameters
@@ -54,6 +56,7 @@ class RolloutSequence:
         self._tell = tell
         self._feedback = feedback
         self._cancelled = cancelled
+        self._complaints = complaints
         self._simulated = plan.seed >= 0
         self._phase = 'resetting'
         self._state: ExecutorState | None = None
@@ -68,6 +71,8 @@ class RolloutSequence:
 
     def executor_state(self, message: ExecutorState) -> None:
         """Takes the executor's newest state."""
+        if message.state not in _STATES:
+            return
         self._state = message
         if self._monitor is not None:
             self._monitor.executor(
@@ -89,7 +94,8 @@ class RolloutSequence:
         """Notes since when the arms have been still."""
         stamp_ns = self._seen_ns = nanoseconds(message.header.stamp)
         speed = np.abs(np.delete(message.velocity, GRIPPERS)).max()
-        if stamp_ns < self._reset_ns or speed > self._parameters.settle_rad_s:
+        still = speed <= self._parameters.settle_rad_s  # false for NaN
+        if stamp_ns < self._reset_ns or not still:
             self._still_ns = None
         elif self._still_ns is None:
             self._still_ns = stamp_ns
@@ -219,7 +225,10 @@ class RolloutSequence:
         limits = self._parameters
         longest_s = limits.first_chunk_timeout_s + self._plan.time_limit_s + limits.success_hold_s
         await self._until(over, 'the end of the rollout', longest_s + 60.0)
-        return endings[0]
+        ending = endings[0]
+        if ending.starved and (complaints := self._complaints()):
+            return Ending(ending.outcome, f'{ending.message} ({complaints})')
+        return ending
 
     async def _hold(self) -> None:
         await self._link.call('/executor/hold', Trigger.Request(), repeatable=True)

@@ -5,6 +5,7 @@ that a trajectory runs for its whole durations: the driver forgets whole seconds
 fail: as with the driver, the client is told nothing, and the reason goes to ``notices``.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -257,9 +258,11 @@ class SimArm:
                 self._note(refusal)
 
     def _native(self, motor: Motor, value: float) -> float:
-        if motor.mode != 'linear_position' or motor.spec.name != GRIPPER or not value > 0.0:
+        linear = motor.mode == 'linear_position' and motor.spec.name == GRIPPER
+        if not linear or not 0.0 < value < math.inf:
             return value
-        return self.model.linkage.angle(value)
+        # A metre is as far beyond the fingers' way as any more, whose square could overflow.
+        return self.model.linkage.angle(min(value, 1.0))
 
     def _check_start(self, motors: Sequence[Motor], start: Waypoint) -> None:
         for motor, expected in zip(motors, start.values, strict=False):

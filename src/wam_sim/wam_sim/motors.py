@@ -24,6 +24,8 @@ _GOALS: Final = {
 _TIME_BASED: Final = 1 << 2  # Drive_Mode
 _STANDARD_GAIN: Final = 800.0  # Position_P_Gain that a joint's stiffness is given at
 _AMBIENT_C: Final = 28.0
+# Beyond every register's range, whatever the unit; the conversion of 1e308 would overflow.
+_GOAL_BOUND: Final = 1e9
 
 
 class Motor:
@@ -104,6 +106,7 @@ class Motor:
         """A goal in the mode's unit: rad, rad/s, mA, PWM. Returns why it was refused, if so."""
         if not math.isfinite(value):
             return f'{self.spec.name}: goal {value} is not finite'
+        value = max(-_GOAL_BOUND, min(_GOAL_BOUND, value))
         goal = _GOALS[self.mode]
         if goal == 'Goal_Position':
             return self.write(goal, registers.pulse(value))

@@ -61,6 +61,8 @@ def plan(
     velocity, acceleration: Profile_Velocity and Profile_Acceleration; ms where ``timed``.
     top_speed: Velocity_Limit in rad/s; it bounds every profile.
     """
+    if not top_speed:  # Velocity_Limit 0: it never gets there
+        return Profile(start[0], start[0], ())
     if timed and velocity:
         return by_time(*start, goal, velocity * 1e-3, acceleration * 1e-3, top_speed)
     # Without a profile velocity the motor ignores the profile acceleration.

@@ -46,11 +46,6 @@ class Register:
     upper: int | None
     initial: int = 0
 
-    @property
-    def writable(self) -> bool:
-        """Whether anything can be written to it."""
-        return self.lower is not None
-
 
 def _eeprom(address: int, lower: int, upper: int, initial: int) -> Register:
     return Register(address, True, lower, upper, initial)

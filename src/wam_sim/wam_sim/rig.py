@@ -25,7 +25,7 @@ from wam_sim.cameras import Camera, Frame
 from wam_sim.modes import MODES, Modes
 from wam_sim.renderer import Renderer
 from wam_sim.scene import PHYSICS_STEP_NS, Look
-from wam_sim.tasks import Task, TaskTruth, check_seed
+from wam_sim.tasks import Task, TaskTruth, check_seed, check_task
 
 READ_PERIOD_NS: Final = 10_000_000  # joint states are read at 100 Hz
 _OTHER_RATE_HZ: Final = 30.0  # of a camera that the rig's file doesn't list
@@ -61,8 +61,7 @@ class SimRig:
         config: SimConfig = SimConfig(),
     ) -> None:
         self.rig = load_rig(rig) if isinstance(rig, str) else rig
-        self.config = SimConfig() if config is None else config
-        self.camera_names = tuple(scene.CAMERAS)
+        self.config = config
         self.seed = seed
         self.episode = 0
         self._leaders = leaders
@@ -95,14 +94,14 @@ class SimRig:
         """Arms to the start pose, at rest, torque on; objects where the seed puts them.
 
         Loads another scene where the task needs it: ``model`` and ``data`` are then new ones.
-        None: as before. Raises WamError for an unknown task, one without a simulation, or a seed
-        outside 0 .. 2**32 - 1; the rig is then as it was.
+        None: as before. Raises WamError for an unknown task, one without a simulation or with too
+        few stages, or a seed outside 0 .. 2**32 - 1; the rig is then as it was.
         """
         spec = self._spec(task)
         chosen = self.seed if seed is None else seed
+        check_task(spec)
         check_seed(chosen)
-        model_changes = spec.scene != self._scene
-        if model_changes:
+        if spec.scene != self._scene:
             self._load(spec)
         follows = Task(spec, self.model, self.data)
         mujoco.mj_resetData(self.model, self.data)

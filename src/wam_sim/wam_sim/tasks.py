@@ -18,6 +18,7 @@ from wam_sim.scene import OBJECT_JOINTS
 
 Contacts = frozenset[tuple[str, str]]
 
+_GREATEST_REWARD: Final = 4  # of both tasks
 _SEED_LIMIT: Final = 2**32  # exclusive; of NumPy's RandomState, which gym_aloha samples with
 _LEFT: Final = 'vx300s_left/10_left_gripper_finger'
 _RIGHT: Final = 'vx300s_right/10_right_gripper_finger'
@@ -41,15 +42,10 @@ class TaskTruth:
 
 
 class Task:
-    """Follows one task in one scene since its last reset."""
+    """Follows one task in one scene since its last reset; a task that ``check_task`` passes."""
 
     def __init__(self, spec: TaskSpec, model: Any, data: Any) -> None:
         self.spec = spec
-        if spec.scene not in _REWARDS:
-            raise WamError(
-                f'task {spec.name!r}: scene {spec.scene!r} is not simulated, '
-                f'expected one of {sorted(_REWARDS)}'
-            )
         self._reward_of, self._sample = _REWARDS[spec.scene], _SAMPLERS[spec.scene]
         self._model, self._data = model, data
         self._addresses = {
@@ -84,6 +80,20 @@ class Task:
                 name: self._data.qpos[address : address + 7].copy()
                 for name, address in self._addresses.items()
             },
+        )
+
+
+def check_task(spec: TaskSpec) -> None:
+    """Raises WamError for a scene that is not simulated, and for fewer stages than its rewards."""
+    if spec.scene not in _REWARDS:
+        raise WamError(
+            f'task {spec.name!r}: scene {spec.scene!r} is not simulated, '
+            f'expected one of {sorted(_REWARDS)}'
+        )
+    if len(spec.stages) < _GREATEST_REWARD:
+        raise WamError(
+            f'task {spec.name!r}: {len(spec.stages)} stages, expected {_GREATEST_REWARD} or more: '
+            f'one for each reward of scene {spec.scene!r}'
         )
 
 

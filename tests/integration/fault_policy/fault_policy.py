@@ -1,7 +1,7 @@
 """A third party's policy that misbehaves on demand: put this folder on PYTHONPATH.
 
-The task says what an inference does, see ``infer``. Option ``release``: a file; the task ``wait``
-ends when it exists.
+The task says what an inference does, see ``infer``. Options ``release`` and ``reset_release``:
+files; an inference of the task ``wait`` and a reset to ``slow reset`` end when theirs exists.
 """
 
 import threading
@@ -22,6 +22,7 @@ class FaultPolicy:
     def __init__(self, config: PolicyConfig) -> None:
         self._spec = config.spec
         self._release = Path(str(config.options.get('release', '')))
+        self._reset_release = Path(str(config.options.get('reset_release', '')))
         self._running = threading.Lock()
 
     @property
@@ -31,8 +32,14 @@ class FaultPolicy:
     def reset(self, task: str) -> None:
         if task == 'impossible':
             raise WamError("task 'impossible', expected one of ['possible']")
+        if task == 'slow reset':
+            self._wait(self._reset_release)
         if task == 'broken reset':
             raise ZeroDivisionError('reset divided by zero')
+
+    def _wait(self, release: Path) -> None:
+        while not release.exists():
+            time.sleep(0.01)
 
     def infer(self, observation: Observation, request: InferenceRequest) -> Prediction:
         if not self._running.acquire(blocking=False):
@@ -53,8 +60,11 @@ class FaultPolicy:
         if task == 'shape':
             actions = actions[:-1]
         if task == 'wait':
-            while not self._release.exists():
-                time.sleep(0.01)
+            self._wait(self._release)
+        if task == 'prefix':
+            return Prediction(actions, prefix_rows=-1)
+        if task == 'future of another shape':
+            return Prediction(actions, future_proprioception=np.zeros(3))
         if task == 'future':
             return Prediction(
                 actions,

@@ -52,6 +52,9 @@ def test_the_help_of_up_is_a_manual_of_the_arguments(capsys: pytest.CaptureFixtu
         (['rollout', '--task', 'transfer_cube', '--policy', 'x'], "'scripted'"),
         (['rollout', '--task', 'transfer_cube', '--rig', 'x'], "'aloha'"),
         (['rollout', '--task', 'transfer_cube', '--seed', '-1'], '0 or more'),
+        (['rollout', '--task', 'transfer_cube', '--seed', '4294967296'], '4294967295 at most'),
+        (['rollout', '--task', 'transfer_cube', '--time-limit', 'nan'], '0 or more seconds'),
+        (['rollout', '--task', 'transfer_cube', '--time-limit', '-1'], '0 or more seconds'),
         (['label', 'x', 'success', '--score', '101'], '0 to 100'),
     ],
 )

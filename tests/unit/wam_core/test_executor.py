@@ -216,3 +216,13 @@ def test_lateness_is_measured_against_the_deadline(make_rig: 'type[ExecutorRig]'
 def test_a_configuration_out_of_range_is_refused(change: dict[str, Any], text: str) -> None:
     with pytest.raises(WamError, match=text):
         ExecutorConfig(**change)
+
+
+def test_a_start_that_is_refused_leaves_everything_as_it_was(
+    make_rig: 'type[ExecutorRig]',
+) -> None:
+    rig = make_rig()
+    before = rig.core.status
+    with pytest.raises(WamError, match="unknown mode 'warp'"):
+        rig.core.start('policy', 'warp', 'fold', T0)
+    assert rig.core.status == before

@@ -92,3 +92,9 @@ def test_arbitrary_bytes_never_do_more_than_raise(data: bytes) -> None:
 
 def test_big_endian() -> None:
     assert Cursor(b'\0\0\0\0' + struct.pack('>iI', 3, 4)).time_ns() == 3_000_000_004
+
+
+def test_what_is_too_wide_for_a_jpeg_is_refused() -> None:
+    source = Image(height=1, width=70_000, encoding='rgb8', step=210_000, data=bytes(210_000))
+    with pytest.raises(WamError, match='1x70000 rgb8: JPEG encoding failed'):
+        jpeg_encoder(95)(bytes(serialize_message(source)))

@@ -1,6 +1,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ import yaml
 from rosbags.highlevel import AnyReader
 
 from wam_core.errors import WamError
+from wam_data.definitions import Definitions
 from wam_data.layout import MANIFEST, METADATA, RECORDING
-from wam_data.manifest import read_manifest
+from wam_data.manifest import EpisodeManifest, Identity, read_manifest
 from wam_data.reader import EpisodeReader
 from wam_data.statistics import TopicCounter
 from wam_data.verify import verify
@@ -186,3 +188,28 @@ def test_metadata_has_the_keys_of_rosbag2_itself(recorded: Path) -> None:
     profiles = [yaml.safe_load(entry['offered_qos_profiles'])[0] for entry in entries]
     assert profiles[0].keys() == profiles[1].keys()
     assert ours['files'][0].keys() == theirs['files'][0].keys()
+
+
+@pytest.mark.parametrize('part', [step / 12 for step in range(12)])
+def test_reading_a_damaged_recording_raises_nothing_strange(episode: Path, part: float) -> None:
+    path = episode / RECORDING
+    data = bytearray(path.read_bytes())
+    place = int(part * len(data))
+    data[place : place + 40] = bytes(255 - value for value in data[place : place + 40])
+    path.write_bytes(data)
+    with suppress(WamError), EpisodeReader(episode) as reader:
+        for message in reader.messages():
+            message.fields()
+
+
+def test_a_start_that_fails_leaves_no_file_open(
+    tmp_path: Path, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('wam_data.writer.write_manifest', fail)
+    before = len(list(Path('/proc/self/fd').iterdir()))
+    with pytest.raises(OSError, match='No space left'):
+        EpisodeWriter(tmp_path, EpisodeManifest(Identity('x'), '', 0), [], 'zstd', definitions)
+    assert len(list(Path('/proc/self/fd').iterdir())) == before

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from hypothesis import given
 from hypothesis import strategies as st
 from wam_msgs.msg import ActionChunk
@@ -73,3 +74,10 @@ def test_no_rows_are_a_matrix_without_rows() -> None:
 def test_a_pose_has_its_quaternion_in_the_order_of_observations() -> None:
     pose = pose_message(np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 0.3, 0.9]))
     assert pose_vector(pose) == pytest.approx([1.0, 2.0, 3.0, 0.9, 0.1, 0.2, 0.3])
+
+
+@given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**32 - 1))
+def test_a_malformed_time_still_fits_a_message(sec: int, nanosec: int) -> None:
+    stamp_ns = nanoseconds(Time(sec=sec, nanosec=nanosec))
+    assert time_message(stamp_ns).sec == sec
+    assert nanoseconds(time_message(stamp_ns)) == stamp_ns

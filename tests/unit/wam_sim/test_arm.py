@@ -1,5 +1,6 @@
 """What a client of the driver can ask of an arm."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from wam_sim import leader
 from wam_sim.arm import BusFaults, SimArm, Waypoint
+from wam_sim.registers import pulse
 from wam_sim.rig import SimRig
 
 NAMES = (
@@ -214,3 +216,16 @@ def test_a_leader_sinks_floats_follows_the_hand_and_holds(rig: SimRig) -> None:
     rig.step(None, 4_000_000_000)
     resting = [motor.spec.sleep for motor in arm.motors]
     np.testing.assert_allclose(arm.reading.position[:7], resting, atol=0.02)
+
+
+@pytest.mark.parametrize('goal', [1e200, float('inf'), float('nan')])
+def test_a_finger_beyond_everything_opens_the_gripper_or_is_refused(
+    arm: SimArm, goal: float
+) -> None:
+    arm.set_operating_modes('single', 'gripper', 'linear_position', 'velocity', 0, 0)
+    motor = arm.motor('gripper')
+    arm.notices.clear()
+    before = motor.read('Goal_Position')
+    arm.command_single('gripper', goal)
+    assert bool(arm.notices) == (goal != 1e200)
+    assert motor.read('Goal_Position') == (pulse(math.pi / 2) if goal == 1e200 else before)

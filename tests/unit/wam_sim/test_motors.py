@@ -266,3 +266,9 @@ def test_temperature_rises_with_the_current() -> None:
     bench.run(60.0)
     hot = bench.motor.read('Present_Temperature')
     assert cold is not None and hot is not None and hot > cold + 5
+
+
+@pytest.mark.parametrize('mode', ['position', 'velocity', 'current', 'pwm', 'ext_position'])
+@pytest.mark.parametrize('goal', [1e308, -1e308, math.inf, math.nan])
+def test_a_goal_beyond_every_register_is_refused(mode: str, goal: float) -> None:
+    assert Bench(mode).motor.command(goal) is not None

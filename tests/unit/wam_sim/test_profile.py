@@ -68,3 +68,18 @@ def test_registers_mean_what_the_manual_says() -> None:
     assert paced.duration == pytest.approx(1.0 / (20 * VELOCITY_UNIT))
     free = plan((0.0, 0.0), 1.0, timed=False, velocity=0, acceleration=9, top_speed=3.14)
     assert free.duration == pytest.approx(1.0 / 3.14)
+
+
+@given(ANGLES, SPEEDS, ANGLES, st.booleans(), st.integers(0, 3000), st.integers(0, 1500))
+def test_without_speed_it_stays(
+    start: float, speed: float, goal: float, timed: bool, velocity: int, acceleration: int
+) -> None:
+    profile = plan(
+        (start, speed),
+        goal,
+        timed=timed,
+        velocity=velocity,
+        acceleration=acceleration,
+        top_speed=0.0,
+    )
+    assert profile.at(0.0) == profile.at(10.0) == (start, 0.0)

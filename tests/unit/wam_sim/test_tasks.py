@@ -119,3 +119,14 @@ def test_a_task_without_a_simulation_is_refused() -> None:
     task = TaskSpec('fold', 'fold the shirt', '', 10.0, (Stage('done', 100.0),), 'done')
     with pytest.raises(WamError, match='no simulation'):
         SimRig(0, task)
+
+
+def test_a_task_with_fewer_stages_than_rewards_is_refused_and_changes_nothing() -> None:
+    stages = (Stage('touched', 50.0), Stage('lifted', 100.0))
+    task = TaskSpec('short', 'lift the peg', 'insertion', 10.0, stages, 'lifted')
+    with SimRig(5, 'transfer_cube') as rig:
+        with pytest.raises(WamError, match='2 stages, expected 4'):
+            rig.reset(task, 5)
+        assert (rig.task.name, rig.episode) == ('transfer_cube', 1)
+        rig.step(None)
+        assert list(rig.task_state.objects) == ['cube']

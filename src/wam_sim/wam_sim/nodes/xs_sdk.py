@@ -106,6 +106,9 @@ class XsSdk(Node):
         if message.cmd and len(message.cmd) != len(joints):
             self.get_logger().warning(f'hand: {len(message.cmd)} values for {len(joints)} joints')
             return
+        if not np.all(np.isfinite(message.cmd)):
+            self.get_logger().warning(f'hand: {list(message.cmd)}, expected finite angles')
+            return
         leader.hold(joints, list(message.cmd) or None)
 
     def _configure(self, parameters: ArmParameters) -> None:

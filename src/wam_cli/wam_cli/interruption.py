@@ -1,0 +1,26 @@
+"""Ctrl-C and SIGTERM for a command that runs rclpy."""
+
+import signal
+from types import FrameType
+
+
+class Interruption:
+    """Raises KeyboardInterrupt where ``check`` is called instead of wherever the signal comes.
+
+    Raised in the middle of a destructor or of a callback from C, Python drops it with a warning,
+    and the command would go on as if nobody had asked.
+    """
+
+    def __init__(self) -> None:
+        self._wanted = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._want)
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt once for each time that somebody asked."""
+        if self._wanted:
+            self._wanted = False
+            raise KeyboardInterrupt
+
+    def _want(self, number: int, frame: FrameType | None) -> None:
+        self._wanted = True
