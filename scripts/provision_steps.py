@@ -18,6 +18,7 @@ STATE = ROOT / '.setup'
 VENV = ROOT / '.venv'
 PYTHON = VENV / 'bin' / 'python'
 REQUIREMENTS = (ROOT / 'requirements' / 'runtime.txt', ROOT / 'requirements' / 'dev.txt')
+NO_DEPS = ROOT / 'requirements' / 'no_deps.txt'
 PYTHON_VERSION = f'{sys.version_info.major}.{sys.version_info.minor}'
 # Raise it when a step changes in a way that must be done again in existing checkouts.
 FORMAT = '1'
@@ -78,7 +79,11 @@ def tools_fingerprint() -> str:
 def packages_fingerprint() -> str:
     """The Python, the pinned requirements, and whether there still is an environment."""
     return digest(
-        [PYTHON_VERSION, str(PYTHON.exists()), *(path.read_text() for path in REQUIREMENTS)]
+        [
+            PYTHON_VERSION,
+            str(PYTHON.exists()),
+            *(path.read_text() for path in (*REQUIREMENTS, NO_DEPS)),
+        ]
     )
 
 
@@ -142,8 +147,10 @@ def install_packages() -> None:
         remedy = f'sudo apt-get install python{PYTHON_VERSION}-venv, then start this again'
         run('packages', [sys.executable, '-m', 'venv', str(VENV)], remedy)
     files = [word for path in REQUIREMENTS for word in ('-r', str(path))]
-    pip = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check', *files]
-    run('packages', pip, 'check the network and the disk space, then start this again')
+    pip = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check']
+    remedy = 'check the network and the disk space, then start this again'
+    run('packages', [*pip, *files], remedy)
+    run('packages', [*pip, '--no-deps', '-r', str(NO_DEPS)], remedy, append=True)
     remedy = 'delete .venv and start this again; if it persists, report it with the log'
     run('packages', [str(PYTHON), '-c', MEND_SCRIPT], remedy, append=True)
     started.unlink()
