@@ -145,7 +145,7 @@ def test_no_episode_begins_before_its_streams(ros: Any, tmp_path: Path) -> None:
     rig.publish(JOINTS, 0)
     rig.ros.wait(lambda: JOINTS not in rig.values().get('waiting_for', JOINTS))
     answer = rig.start()
-    assert not answer.accepted
+    assert (answer.accepted, answer.waiting) == (False, True)
     assert f'nothing has come yet on {CAMERA}/compressed' in answer.message
     assert not (tmp_path / 'episodes').exists()
 

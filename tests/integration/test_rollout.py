@@ -372,6 +372,16 @@ def test_a_refusal_on_the_way_is_the_reason_of_the_abort(
     assert w.result(handle).result.outcome == 'failure'
 
 
+def test_a_recorder_that_waits_for_its_streams_is_asked_again(world: Callable[..., World]) -> None:
+    w = world()
+    w.answers['/recorder/start_episode'] = {'accepted': False, 'waiting': True}
+    w.send(time_limit_s=1.0)
+    w.until(lambda: w.called().count('/recorder/start_episode') > 2, 'a repeated request')
+    assert '/executor/start' not in w.called()
+    w.answers.clear()
+    w.running()
+
+
 def test_a_service_that_is_not_there_ends_the_wait_with_its_name(
     world: Callable[..., World],
 ) -> None:

@@ -25,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs a command line. Returns the exit code."""
     environment.apply()
     given = sys.argv[1:] if words is None else words
-    arguments = make_parser(given).parse_args(given)
+    arguments = parse(given)
     try:
         return int(arguments.run(arguments))
     except UsageError as error:
@@ -38,6 +38,18 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The command line as values. Ends the process with exit code 2 for a wrong one."""
+    parser = make_parser(words)
+    arguments, rest = parser.parse_known_args(words)
+    # argparse takes a list of words in one place only; `up` has its name:=value words anywhere.
+    if arguments.command == 'up' and all(':=' in word for word in rest):
+        arguments.arguments += rest
+    elif rest:
+        parser.error(f'unrecognized arguments: {" ".join(rest)}')
+    return arguments
 
 
 def make_parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -61,8 +61,8 @@ class RecorderNode(Node):
 
     def _start(self, request: Any, response: Any) -> Any:
         if waiting := self._waiting_for():
-            response.message = f'nothing has come yet on {waiting}'
-            return response  # no error: rollout asks again while the graph comes up
+            response.message, response.waiting = f'nothing has come yet on {waiting}', True
+            return response
         try:
             if self._episode is not None:
                 raise WamError(f'{self._episode.directory} is being recorded: stop it first')

@@ -186,7 +186,7 @@ class RolloutSequence:
         )
 
     async def _record(self, policy: ResetPolicy.Response) -> None:
-        """Starts the recorder, which refuses until it hears all that it must record."""
+        """Starts the recorder, as soon as it hears all that it must record."""
         plan = self._plan
         request = StartEpisode.Request(
             task=plan.task.language,
@@ -204,7 +204,7 @@ class RolloutSequence:
                 return
             if self._cancelled():
                 raise WamError('cancelled')
-            if time.monotonic() > patience:
+            if not answer.waiting or time.monotonic() > patience:
                 raise WamError(f'/recorder/start_episode: {answer.message}')
             await self._link.pause(_RECORDER_RETRY_S)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wam_cli.main import COMMANDS, main
+from wam_cli.main import COMMANDS, main, parse
 
 
 def exit_code(*words: str) -> int:
@@ -38,6 +38,12 @@ def test_the_help_of_up_is_a_manual_of_the_arguments(capsys: pytest.CaptureFixtu
     text = capsys.readouterr().out
     for words in ('rig:=', 'aloha, sim', 'policy:=', 'scripted', 'mode:=', "default: 'async'"):
         assert words in text
+
+
+def test_up_takes_its_arguments_before_and_after_options() -> None:
+    words = ['up', 'sim', 'rig:=sim', '--quiet', 'task:=peg_insertion']
+    assert parse(words).arguments == ['rig:=sim', 'task:=peg_insertion']
+    assert exit_code('up', 'sim', '--quiet', 'task=x') == 2
 
 
 @pytest.mark.parametrize(
