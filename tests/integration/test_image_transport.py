@@ -13,7 +13,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
 from wam_cli.benches.transport import camera_process, expect, start_cameras
-from wam_core.cdr_image import read_image
+from wam_data.cdr_image import read_image
 
 CAMERAS = ('cam_high', 'cam_left_wrist', 'cam_right_wrist')
 FRAMES = 150

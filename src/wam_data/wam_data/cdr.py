@@ -18,7 +18,8 @@ class Cursor:
 
     def __init__(self, data: bytes | memoryview) -> None:
         if len(data) < _ENCAPSULATION or data[0] != 0 or data[1] not in (0, 1):
-            raise WamError(f'CDR: unknown encapsulation {bytes(data[:4])!r}, expected 00 00 or 01')
+            found = bytes(data[:2]).hex() or 'absent'
+            raise WamError(f'CDR: unknown encapsulation {found}, expected 0000 or 0001')
         self.data = data
         self.order = '<' if data[1] == 1 else '>'
         self.offset = _ENCAPSULATION
@@ -36,11 +37,12 @@ class Cursor:
         """Moves to the next multiple of ``size`` behind the encapsulation."""
         self.offset += (_ENCAPSULATION - self.offset) % size
 
-    def skip(self, size: int) -> None:
-        """Leaves out ``size`` bytes."""
-        if self.offset + size > len(self.data):
-            raise WamError(f'CDR: {len(self.data)} bytes end inside a field at {self.offset}')
-        self.offset += size
+    def view(self, size: int) -> memoryview:
+        """The next ``size`` bytes, in place."""
+        start, self.offset = self.offset, self.offset + size
+        if self.offset > len(self.data):
+            raise WamError(f'CDR: {len(self.data)} bytes end inside a field at {start}')
+        return memoryview(self.data)[start : self.offset]
 
     def unsigned(self) -> int:
         """A uint32."""
@@ -53,11 +55,8 @@ class Cursor:
 
     def text(self) -> str:
         """A string."""
-        length = self.unsigned()
-        start = self.offset
-        self.skip(length)
-        raw = bytes(self.data[start : start + max(0, length - 1)])
-        return raw.decode('utf-8', errors='replace')
+        # The length counts the closing NUL; some writers send an empty string as length 0.
+        return bytes(self.view(self.unsigned())).rstrip(b'\0').decode('utf-8', errors='replace')
 
 
 def header_stamp_ns(data: bytes) -> int:

@@ -6,10 +6,10 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from wam_core.cdr_image import read_image
 from wam_core.errors import WamError
 from wam_core.policy import Image
 from wam_data.cdr import compressed_image
+from wam_data.cdr_image import read_image
 from wam_data.reader import Message
 
 IMAGE: Final = 'sensor_msgs/msg/Image'

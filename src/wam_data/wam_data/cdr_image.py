@@ -1,19 +1,13 @@
-"""Reads a serialized ``sensor_msgs/Image`` in place, without copying its pixels.
+"""Reads a serialized ``sensor_msgs/Image`` in place, without copying its pixels."""
 
-Layout: OMG DDS-RTPS 2.5 section 10 (encapsulation header) and DDS-XTypes 1.3 section 7.4.1
-(PLAIN_CDR, version 1), which is what every ROS 2 middleware puts on the wire.
-"""
-
-import struct
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wam_core.errors import WamError
+from wam_data.cdr import Cursor
 
-_ENCAPSULATION = 4  # bytes; CDR aligns relative to the first byte after them
-_BYTE_ORDERS = {b'\x00\x00': '>', b'\x00\x01': '<'}
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 
 # Encodings (sensor_msgs/image_encodings.hpp) of 8 bits per channel: channels of one pixel.
@@ -64,40 +58,6 @@ class ImageView:
         return pixels
 
 
-class _Reader:
-    """Reads primitive values in order from the body of a CDR message, with CDR's alignment."""
-
-    def __init__(self, message: memoryview, order: str) -> None:
-        self._body = message[_ENCAPSULATION:]
-        self._uint32 = struct.Struct(order + 'I')
-        self._int32 = struct.Struct(order + 'i')
-        self._position = 0
-
-    def uint32(self) -> int:
-        return int(self._uint32.unpack(self._aligned())[0])
-
-    def int32(self) -> int:
-        return int(self._int32.unpack(self._aligned())[0])
-
-    def take(self, length: int) -> memoryview:
-        taken = self._body[self._position : self._position + length]
-        if len(taken) < length:
-            raise WamError(
-                f'serialized image ends after {len(self._body)} bytes, '
-                f'expected {length} bytes at {self._position}'
-            )
-        self._position += length
-        return taken
-
-    def text(self) -> str:
-        # The length counts a terminating NUL; some writers send an empty string as length 0.
-        return bytes(self.take(self.uint32())).rstrip(b'\0').decode('utf-8', 'replace')
-
-    def _aligned(self) -> memoryview:
-        self._position += -self._position % 4
-        return self.take(4)
-
-
 def read_image(message: bytes | bytearray | memoryview) -> ImageView:
     """Reads a serialized ``sensor_msgs/Image``, as a subscription with ``raw=True`` gets it.
 
@@ -105,22 +65,15 @@ def read_image(message: bytes | bytearray | memoryview) -> ImageView:
     image: another encapsulation than plain CDR, a length that runs past the end, a nanosecond
     count of 1e9 or more.
     """
-    view = memoryview(message)
-    order = _BYTE_ORDERS.get(bytes(view[:2]))
-    if order is None:
-        raise WamError(
-            f'CDR encapsulation {bytes(view[:2]).hex() or "absent"}, expected 0000 or 0001'
-        )
-    reader = _Reader(view, order)
-    seconds, nanoseconds = reader.int32(), reader.uint32()
+    cursor = Cursor(memoryview(message))
+    seconds, nanoseconds = cursor.take('i', 4), cursor.unsigned()
     if nanoseconds >= _NANOSECONDS_PER_SECOND:
         raise WamError(f'stamp with {nanoseconds} ns, expected below {_NANOSECONDS_PER_SECOND}')
-    frame_id = reader.text()
-    height, width = reader.uint32(), reader.uint32()
-    encoding = reader.text()
-    is_bigendian = bool(reader.take(1)[0])
-    step = reader.uint32()
-    data = reader.take(reader.uint32())
+    frame_id = cursor.text()
+    height, width = cursor.unsigned(), cursor.unsigned()
+    encoding = cursor.text()
+    is_bigendian = bool(cursor.take('B', 1))
+    step = cursor.unsigned()
     return ImageView(
         stamp_ns=seconds * _NANOSECONDS_PER_SECOND + nanoseconds,
         frame_id=frame_id,
@@ -129,5 +82,5 @@ def read_image(message: bytes | bytearray | memoryview) -> ImageView:
         encoding=encoding,
         is_bigendian=is_bigendian,
         step=step,
-        data=data,
+        data=cursor.view(cursor.unsigned()),
     )

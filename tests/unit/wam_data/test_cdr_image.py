@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wam_core.cdr_image import CHANNELS, read_image
 from wam_core.errors import WamError
+from wam_data.cdr_image import CHANNELS, read_image
 
 
 def cdr_image(
