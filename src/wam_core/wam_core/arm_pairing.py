@@ -8,19 +8,19 @@ from typing import Final
 import numpy as np
 
 from wam_core.errors import WamError
+from wam_core.frame_matching import FrameMatcher, MatchedSet
 from wam_core.gripper import GripperCalibration
 from wam_core.joints import SIDES, Vector
 from wam_core.motors import join, join_velocity, pick
 
 _GRIPPER: Final = -1  # place of the gripper among the seven motors of an arm
-_FAR: Final = 0.75  # periods; above one half, so that jitter can't make it wait twice
+_DEPTH: Final = 10  # samples that wait for the other arm: as many as its queue holds
 
 
 @dataclass(frozen=True)
 class ArmSample:
-    """One arm's motors: (7,) rad, rad/s and mA, captured at stamp_ns."""
+    """One arm's motors: (7,) rad, rad/s and mA."""
 
-    stamp_ns: int
     position: Vector
     velocity: Vector
     effort: Vector
@@ -42,14 +42,17 @@ class RigState:
 
 
 class ArmPairing:
-    """Pairs the newest sample of each arm; each sample is used once, at the rate of the arms.
+    """Pairs the samples of the arms by their stamps; each is used once, at the rate of the arms.
 
-    A sample that can't be used is counted by arm and reason, and never raises.
+    What FrameMatcher promises of cameras holds for the arms: a burst of one arm's samples waits
+    for the other's. A sample that can't be used is counted by arm and reason, and never raises.
+
+    period_ns: between the samples of an arm. Samples of a pair are at most two thirds of it apart.
     """
 
-    def __init__(self, gripper: GripperCalibration) -> None:
+    def __init__(self, gripper: GripperCalibration, period_ns: int) -> None:
         self._gripper = gripper
-        self._fresh: dict[str, ArmSample] = {}
+        self._matcher = FrameMatcher[ArmSample](SIDES, 2 * period_ns // 3, _DEPTH, period_ns)
         self._last_ns: dict[str, int] = {}
         self._refused: Counter[str] = Counter()
         self._last_refusal = ''
@@ -58,6 +61,12 @@ class ArmPairing:
     def refused(self) -> Mapping[str, int]:
         """'left unusable', 'left not finite', 'left repeated', ... -> samples refused so far."""
         return dict(self._refused)
+
+    @property
+    def unpaired(self) -> Mapping[str, int]:
+        """'left unpaired', 'right unpaired' -> good samples that found no partner so far."""
+        counts = self._matcher.counts
+        return {f'{side} unpaired': counts[side].dropped + counts[side].late for side in SIDES}
 
     @property
     def last_refusal(self) -> str:
@@ -72,8 +81,8 @@ class ArmPairing:
         position: Sequence[float],
         velocity: Sequence[float],
         effort: Sequence[float],
-    ) -> RigState | None:
-        """Takes one arm's joint state, in any joint order; the pair that it completes.
+    ) -> list[RigState]:
+        """Takes one arm's joint state, in any joint order; the pairs that it completes.
 
         names and the three arrays are those of the JointState message: rad, rad/s, mA.
         """
@@ -81,20 +90,17 @@ class ArmPairing:
             arrays = [pick(names, values) for values in (position, velocity, effort)]
         except WamError as error:
             self._refuse(side, 'unusable', str(error))
-            return None
+            return []
         if not all(np.isfinite(array).all() for array in arrays):
             self._refuse(side, 'not finite', f'NaN or infinity at {stamp_ns} ns')
-            return None
+            return []
         # A driver that stopped reading repeats its stamp; one that restarted may go back in time.
-        last_ns = self._last_ns.get(side)
-        if last_ns == stamp_ns:
+        if self._last_ns.get(side) == stamp_ns:
             self._refuse(side, 'repeated', f'stamp {stamp_ns} ns came twice')
-            return None
+            return []
         self._last_ns[side] = stamp_ns
-        self._fresh[side] = ArmSample(stamp_ns, *arrays)
-        if len(self._fresh) < len(SIDES):
-            return None
-        return self._pair(None if last_ns is None else stamp_ns - last_ns)
+        pairs = self._matcher.add(side, stamp_ns, ArmSample(*arrays))
+        return [self._state(pair) for pair in pairs]
 
     def stale(self, now_ns: int, after_ns: int) -> tuple[str, ...]:
         """The sides whose newest sample is older than that, or that never sent one."""
@@ -108,18 +114,13 @@ class ArmPairing:
         self._refused[f'{side} {reason}'] += 1
         self._last_refusal = f'{side}: {text}'
 
-    def _pair(self, period_ns: int | None) -> RigState | None:
-        left, right = (self._fresh[side] for side in SIDES)
-        # Nearly a period apart: the next sample of the older one will be much closer, while to
-        # take this pair would fix the distance for good.
-        if period_ns is not None and abs(left.stamp_ns - right.stamp_ns) > _FAR * abs(period_ns):
-            return None
-        self._fresh.clear()
+    def _state(self, pair: MatchedSet[ArmSample]) -> RigState:
+        left, right = pair.frames
         return RigState(
-            stamp_ns=min(left.stamp_ns, right.stamp_ns),
+            stamp_ns=pair.reference_ns,
             position=join(left.position, right.position, self._gripper),
             velocity=join_velocity(left.velocity, right.velocity, self._gripper),
             effort=np.concatenate([left.effort, right.effort]),
             gripper_angle=np.array([left.position[_GRIPPER], right.position[_GRIPPER]]),
-            arm_stamps_ns=(left.stamp_ns, right.stamp_ns),
+            arm_stamps_ns=(pair.stamps_ns[0], pair.stamps_ns[1]),
         )

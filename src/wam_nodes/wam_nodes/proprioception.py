@@ -23,6 +23,9 @@ class Parameters:
     """Of config/proprioception.yaml."""
 
     rig: str = parameter('sim', 'rig: a name in config/rigs, or a path that ends in .yaml')
+    joint_state_rate_hz: float = parameter(
+        100.0, 'at which each arm publishes its joint states', unit='Hz', lower=1.0, upper=1000.0
+    )
     stale_after_s: float = parameter(
         0.2, 'age at which an arm is reported as stale', unit='s', lower=0.01, upper=10.0
     )
@@ -37,7 +40,7 @@ class ProprioceptionNode(Node):
         rig = load_rig(parameters.rig)
         self._stale_after_ns = round(parameters.stale_after_s * 1e9)
         self._robots = rig.followers
-        self._pairing = ArmPairing(rig.gripper)
+        self._pairing = ArmPairing(rig.gripper, round(1e9 / parameters.joint_state_rate_hz))
         self._published = 0
         self._refused = 0
         self._proprioception = self.create_publisher(Proprioception, '/proprioception', EVERY)
@@ -48,7 +51,7 @@ class ProprioceptionNode(Node):
         Diagnostics(self, self._report)
 
     def _joint_state(self, side: str, message: JointState) -> None:
-        state = self._pairing.add(
+        states = self._pairing.add(
             side,
             nanoseconds(message.header.stamp),
             message.name,
@@ -56,7 +59,7 @@ class ProprioceptionNode(Node):
             message.velocity,
             message.effort,
         )
-        if state is not None:
+        for state in states:
             self._proprioception.publish(proprioception_message(state))
             self._published += 1
 
@@ -68,9 +71,8 @@ class ProprioceptionNode(Node):
         if refused > self._refused:
             faults.append(f'joint state refused: {self._pairing.last_refusal}')
         self._refused = refused
-        return Report(
-            tuple(faults), values={'published': self._published, **self._pairing.refused}
-        )
+        counts = {**self._pairing.unpaired, **self._pairing.refused}
+        return Report(tuple(faults), values={'published': self._published, **counts})
 
 
 def proprioception_message(state: RigState) -> Proprioception:

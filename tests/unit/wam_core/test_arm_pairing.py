@@ -14,10 +14,12 @@ NAMES = [
     'left_finger', 'right_finger',
 ]  # fmt: skip
 
+PERIOD_NS = 10
+
 
 @pytest.fixture
 def pairing() -> ArmPairing:
-    return ArmPairing(load_rig('sim').gripper)
+    return ArmPairing(load_rig('sim').gripper, PERIOD_NS)
 
 
 def add(
@@ -27,6 +29,7 @@ def add(
     offset: float,
     **changes: list[float] | list[str],
 ) -> RigState | None:
+    """Adds a sample that completes one pair at most."""
     values = [offset + 0.01 * index for index in range(9)]
     fields = {
         'names': NAMES,
@@ -34,7 +37,9 @@ def add(
         'velocity': [2 * value for value in values],
         'effort': [3 * value for value in values],
     }
-    return pairing.add(side, stamp_ns, **{**fields, **changes})  # type: ignore[arg-type]
+    states = pairing.add(side, stamp_ns, **{**fields, **changes})  # type: ignore[arg-type]
+    assert len(states) <= 1
+    return states[0] if states else None
 
 
 def test_a_pair_has_both_arms_and_the_older_stamp(pairing: ArmPairing) -> None:
@@ -74,14 +79,25 @@ def test_joints_are_found_by_name_not_by_place(pairing: ArmPairing) -> None:
     assert state.effort[:7] == pytest.approx(state.effort[7:])
 
 
-def test_each_sample_is_used_once_and_the_newest_wins(pairing: ArmPairing) -> None:
-    assert add(pairing, 'left', 1, 0.1) is None
-    assert add(pairing, 'left', 2, 0.2) is None
-    state = add(pairing, 'right', 1, 0.3)
+def test_each_sample_is_used_once_also_when_one_arm_comes_in_a_burst(pairing: ArmPairing) -> None:
+    for tick in range(5):
+        assert add(pairing, 'left', 10 * tick, 0.1 * tick) is None
+    for tick in range(5):
+        state = add(pairing, 'right', 10 * tick + 1, 0.3)
+        assert state is not None
+        assert state.arm_stamps_ns == (10 * tick, 10 * tick + 1)
+        assert state.position[0] == pytest.approx(0.1 * tick)
+    assert add(pairing, 'right', 51, 0.3) is None
+    assert pairing.unpaired == {'left unpaired': 0, 'right unpaired': 0}
+
+
+def test_what_finds_no_partner_is_counted(pairing: ArmPairing) -> None:
+    for tick in range(20):
+        assert add(pairing, 'left', 10 * tick, 0.1) is None
+    state = add(pairing, 'right', 190, 0.1)
     assert state is not None
-    assert state.arm_stamps_ns == (2, 1)
-    assert state.position[0] == pytest.approx(0.2)
-    assert add(pairing, 'right', 2, 0.3) is None
+    assert state.arm_stamps_ns == (190, 190)
+    assert pairing.unpaired == {'left unpaired': 19, 'right unpaired': 0}
 
 
 @pytest.mark.parametrize('phase_ns', [0, 1, 3, 5, 7, 9])
@@ -127,7 +143,7 @@ def test_a_frozen_driver_makes_no_new_state(pairing: ArmPairing) -> None:
     add(pairing, 'left', 1, 0.1)
     add(pairing, 'right', 1, 0.1)
     assert add(pairing, 'left', 1, 0.1) is None
-    assert add(pairing, 'right', 2, 0.1) is None
+    assert add(pairing, 'right', 11, 0.1) is None
     assert pairing.refused == {'left repeated': 1}
 
 
