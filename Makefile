@@ -1,6 +1,6 @@
 # make help lists the targets. Each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint format bench clean
+.PHONY: help setup sim test lint format bench peers clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ bench:  ## frame matching and image transport, as JSON
 	@./wam bench sync --json -
 	@./wam bench transport --json -
 
+peers:  ## other people's loops and chunk clients, for `./wam bench`: an environment of its own
+	@scripts/peers
+
 clean:  ## remove what set-up and build made; recorded episodes stay
-	rm -rf .venv .setup build install log .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-peers .setup build install log .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,24 +10,26 @@ from wam_nodes.conversions import duration_message, nanoseconds, time_message
 
 HORIZON = 50  # of config/policies/scripted.yaml
 MS = 1_000_000
+REQUESTS = 16  # more than are used up in an attack; an answer to one that is not out is refused
 
 
 class Attacker:
     """Answers each request before the policy does, with chunks that nobody may follow.
 
-    graph: of tests/system/test_faults.py, its policy `scripted`.
+    graph: a fault_graph.Graph, its policy `scripted`.
     """
 
     def __init__(self, graph: Any) -> None:
         self._graph = graph
-        self._publisher = graph.ros.node.create_publisher(ActionChunk, '/action_chunk', 10)
+        self._publisher = graph.ros.node.create_publisher(ActionChunk, '/action_chunk', REQUESTS)
         self._chunks: list[Any] = graph.ros.collect(ActionChunk, '/action_chunk')
         self._tick = -1
         self._kinds = {
             'not_finite': self._not_finite,
             'malformed': self._malformed,
             'wrong_dimension': self._wrong_dimension,
-            'past': self._past,
+            'stale': self._stale,
+            'future': self._future,
             'out_of_range': self._out_of_range,
             'wrong_generation': self._wrong_generation,
         }
@@ -42,19 +44,21 @@ class Attacker:
         (policy,) = graph.stack.processes('policy')
         policy.suspend()
         try:
-            for number, kind in enumerate(self._kinds):
-                graph.until(partial(self._refused, kind, number), f'a refusal: {kind}')
+            for kind in self._kinds:
+                graph.until(partial(self._refused, kind), f'a refusal: {kind}')
         finally:
             policy.resume()
 
-    def _refused(self, kind: str, answered: int) -> bool:
-        """Whether it was; sends it once per tick until then. answered: requests used up."""
+    def _refused(self, kind: str) -> bool:
+        """Whether it was; until then sends it once per tick, for each request that may be out."""
         state = self._graph.states[-1]
         if kind in self._graph.refusals():
             return True
         if state.ticks != self._tick:
             self._tick = state.ticks
-            self._send(kind, self._honest()[-1].request_id + 1 + answered)
+            last = self._honest()[-1].request_id
+            for request_id in range(last + 1, last + 1 + REQUESTS):
+                self._send(kind, request_id)
         return False
 
     def _honest(self) -> list[Any]:
@@ -91,9 +95,11 @@ class Attacker:
     def _wrong_dimension(self, chunk: Any) -> None:
         chunk.action_dim, chunk.actions = 7, [0.5] * (HORIZON * 7)
 
-    def _past(self, chunk: Any) -> None:
-        chunk.header.stamp = time_message(nanoseconds(chunk.header.stamp) - 100 * MS)
-        chunk.dt = duration_message(MS)
+    def _stale(self, chunk: Any) -> None:
+        chunk.header.stamp = time_message(max(0, nanoseconds(chunk.header.stamp) - 20_000 * MS))
+
+    def _future(self, chunk: Any) -> None:
+        chunk.header.stamp = time_message(nanoseconds(chunk.header.stamp) + 5_000 * MS)
 
     def _out_of_range(self, chunk: Any) -> None:
         chunk.actions[5] = 1e9

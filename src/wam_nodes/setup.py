@@ -20,6 +20,7 @@ setup(
             'camera_sync = wam_nodes.camera_sync:main',
             'proprioception = wam_nodes.proprioception:main',
             'policy = wam_nodes.policy:main',
+            'arms = wam_nodes.arms:main',
             'executor = wam_nodes.executor:main',
             'recorder = wam_nodes.recorder:main',
             'rollout = wam_nodes.rollout:main',

@@ -12,7 +12,7 @@ import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from PIL import Image as Picture
 from sensor_msgs.msg import Image
-from wam_msgs.msg import FrameSet
+from wam_msgs.msg import FrameSet, StreamStatus
 
 CAMERAS = ('cam_high', 'cam_left_wrist', 'cam_right_wrist')
 PERIOD_NS = 33_333_333  # of config/rigs/sim.yaml
@@ -186,6 +186,27 @@ def test_a_stalled_camera_is_named_within_three_frame_periods(rig: Rig) -> None:
     assert len(rig.sets) == 8
     rig.status(last_ns, has(cam_left_wrist__matched='8'))
     assert rig.statuses[-1][1].level == DiagnosticStatus.OK
+
+
+def test_the_age_of_each_camera_is_told_even_while_one_is_silent(rig: Rig) -> None:
+    statuses: list[StreamStatus] = rig.ros.collect(StreamStatus, '/stream_status')
+
+    def newest() -> dict[str, int]:
+        if not statuses:
+            return {}
+        stamps = map(nanoseconds, statuses[-1].newest)
+        return dict(zip(statuses[-1].names, stamps, strict=True))
+
+    rig.ros.wait(lambda: newest() == dict.fromkeys(CAMERAS, 0), what='cameras without a picture')
+    last_ns = [rig.period(number) for number in range(3)][-1]
+    rig.ros.wait(lambda: newest() == dict.fromkeys(CAMERAS, last_ns), what='the pictures')
+    later_ns = last_ns + 30 * PERIOD_NS
+    rig.ros.set_time(later_ns)
+    for camera in ('cam_high', 'cam_right_wrist'):
+        rig.publish(camera, image(later_ns))
+    expected = {**dict.fromkeys(CAMERAS, later_ns), 'cam_left_wrist': last_ns}
+    rig.ros.wait(lambda: newest() == expected, what='the age of the silent one')
+    assert {status.kind for status in statuses} == {'camera'}
 
 
 def test_a_node_that_was_not_run_blames_no_camera(rig: Rig) -> None:

@@ -12,7 +12,8 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
-from wam_cli.benches.transport import camera_process, expect, start_cameras
+from wam_cli.benches.processes import expect
+from wam_cli.benches.transport import camera_process, start_cameras
 from wam_data.cdr_image import read_image
 
 CAMERAS = ('cam_high', 'cam_left_wrist', 'cam_right_wrist')

@@ -1,114 +1,20 @@
 """The policy node: requests, refusals, and policies that fail."""
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from wam_msgs.msg import ActionChunk, FrameSet, PredictedFuture, Proprioception
-from wam_msgs.srv import PredictChunk, ResetPolicy
+from policy_bench import CAMERAS, POSITION, Bench, policy_file, start
+from wam_msgs.srv import ResetPolicy
 
-from wam_nodes.conversions import frame_set, nanoseconds, time_message
-
-HERE = Path(__file__).resolve().parent
-CAMERAS = ('cam_high', 'cam_left_wrist')
-POSITION = np.linspace(-0.5, 0.5, 14)
-POLICY_FILE = """
-policy: {policy}
-cameras: [{cameras}]
-image: {{height: 8, width: 6, resampling: pil_bicubic}}
-horizon: 10
-dt_s: 0.04
-options: {options}
-"""
+from wam_nodes.conversions import frame_set, nanoseconds
 
 
-def policy_file(
-    folder: Path, policy: str = 'fault', options: str = '{}', cameras: tuple[str, ...] = CAMERAS
-) -> str:
-    path = folder / 'testing.yaml'
-    text = POLICY_FILE.format(policy=policy, options=options, cameras=', '.join(cameras))
-    path.write_text(text, encoding='utf-8')
-    return str(path)
-
-
-class Bench:
-    """A running policy node and everything around it."""
-
-    def __init__(self, ros: Any, options: str = '{}') -> None:
-        self.ros = ros
-        self.process = start(ros, policy=policy_file(ros.folder, options=options))
-        self.frames = ros.node.create_publisher(FrameSet, '/frame_set', 2)
-        self.states = ros.node.create_publisher(Proprioception, '/proprioception', 10)
-        self.chunks: list[ActionChunk] = ros.collect(ActionChunk, '/action_chunk')
-        self.futures: list[PredictedFuture] = ros.collect(PredictedFuture, '/predicted_future')
-        ros.wait(lambda: 'ready' in self.process.output, what='ready')
-        ros.wait(
-            lambda: (
-                self.frames.get_subscription_count()
-                and self.states.get_subscription_count()
-                and ros.node.count_publishers('/action_chunk')
-                and ros.node.count_publishers('/predicted_future')
-            ),
-            what='discovery',
-        )
-
-    def observe(self, stamp_ns: int | None = None) -> int:
-        """Sends one observation; its stamp."""
-        if stamp_ns is None:
-            stamp_ns = self.ros.node.get_clock().now().nanoseconds
-        state = Proprioception(position=POSITION)
-        state.header.stamp = time_message(stamp_ns)
-        self.states.publish(state)
-        images = np.full((2, 8, 6, 3), 3, np.uint8)
-        self.frames.publish(frame_set(CAMERAS, [stamp_ns, stamp_ns + 1], images))
-        return stamp_ns
-
-    def reset(self, task: str, policy: str = '') -> Any:
-        return self.ros.call(
-            ResetPolicy, '/policy/reset', ResetPolicy.Request(task=task, policy=policy)
-        )
-
-    def ask(self, request_id: int, task: str, not_before_ns: int = 0) -> Any:
-        request = PredictChunk.Request(
-            request_id=request_id,
-            generation=2,
-            task=task,
-            mode='async',
-            not_before=time_message(not_before_ns),
-        )
-        return self.ros.call(PredictChunk, '/policy/predict_chunk', request)
-
-    def predict(self, request_id: int, task: str) -> ActionChunk:
-        """The chunk that answers a request on a fresh observation."""
-
-        def accepted() -> bool:
-            self.observe()
-            return bool(self.ask(request_id, task).accepted)
-
-        self.ros.wait(accepted, what='an accepted request')
-        self.ros.wait(lambda: any(chunk.request_id == request_id for chunk in self.chunks))
-        return next(chunk for chunk in self.chunks if chunk.request_id == request_id)
-
-
-def start(ros: Any, **params: Any) -> Any:
-    path = os.pathsep.join([str(HERE / 'fault_policy'), os.environ.get('PYTHONPATH', '')])
-    return ros.start('wam_nodes', 'policy', params, environment={'PYTHONPATH': path})
-
-
-@pytest.fixture
-def bench(ros: Any) -> Callable[..., Bench]:
-    return lambda **options: Bench(ros, **options)
-
-
-def test_a_request_is_answered_with_rows_on_the_time_of_the_observation(
-    ros: Any, bench: Callable[..., Bench]
-) -> None:
-    b = bench()
+def test_a_request_is_answered_with_rows_on_the_time_of_the_observation(ros: Any) -> None:
+    b = Bench(ros)
     answer = b.reset('wave')
     assert answer.accepted, answer.message
     assert answer.policy == 'testing'
@@ -127,10 +33,8 @@ def test_a_request_is_answered_with_rows_on_the_time_of_the_observation(
     assert b.process.terminate_and_wait() == 0
 
 
-def test_what_is_predicted_of_the_future_is_published(
-    ros: Any, bench: Callable[..., Bench]
-) -> None:
-    b = bench()
+def test_what_is_predicted_of_the_future_is_published(ros: Any) -> None:
+    b = Bench(ros)
     assert b.reset('future').accepted
     chunk = b.predict(1, 'future')
     ros.wait(lambda: b.futures)
@@ -150,10 +54,9 @@ def test_what_is_predicted_of_the_future_is_published(
 
 
 def test_requests_that_cannot_be_served_are_refused_with_the_reason(
-    bench: Callable[..., Bench],
+    ros: Any,
 ) -> None:
-    b = bench()
-    assert 'reset to None' in b.ask(1, 'wave').message
+    b = Bench(ros)
     assert b.reset('wave').accepted
     refusal = b.ask(2, 'wave')
     assert not refusal.accepted
@@ -171,8 +74,30 @@ def test_requests_that_cannot_be_served_are_refused_with_the_reason(
     assert [chunk.request_id for chunk in b.chunks] == [5]
 
 
-def test_a_reset_that_fails_leaves_the_policy_unready(bench: Callable[..., Bench]) -> None:
-    b = bench()
+def test_a_process_that_was_started_anew_resets_itself_to_the_task_it_is_asked_for(
+    ros: Any,
+) -> None:
+    b = Bench(ros)
+    first = b.ask(1, 'wave')
+    assert not first.accepted  # it takes its time, and the executor asks again
+    chunk = b.predict(2, 'wave')
+    assert (chunk.error, chunk.task) == ('', 'wave')
+    assert "resets itself to 'wave'" in b.process.output
+    # Only once: from here on the task is what it was reset to.
+    assert "'sing', but the policy was reset to 'wave'" in b.ask(3, 'sing').message
+
+
+def test_a_process_that_cannot_reset_itself_says_so_and_is_reset_as_any_other(ros: Any) -> None:
+    b = Bench(ros)
+    assert not b.ask(1, 'impossible').accepted
+    ros.wait(lambda: 'reset to None' in b.ask(2, 'impossible').message, what='the refusal')
+    assert "expected one of ['possible']" in b.process.output
+    assert b.reset('wave').accepted
+    assert b.predict(3, 'wave').error == ''
+
+
+def test_a_reset_that_fails_leaves_the_policy_unready(ros: Any) -> None:
+    b = Bench(ros)
     other = b.reset('wave', policy='cosmos')
     assert not other.accepted
     assert "'cosmos', but 'testing' is loaded" in other.message
@@ -195,9 +120,9 @@ def test_a_reset_that_fails_leaves_the_policy_unready(bench: Callable[..., Bench
     ],
 )
 def test_a_policy_that_fails_makes_an_error_chunk_and_the_node_goes_on(
-    bench: Callable[..., Bench], task: str, text: str
+    ros: Any, task: str, text: str
 ) -> None:
-    b = bench()
+    b = Bench(ros)
     assert b.reset(task).accepted
     chunk = b.predict(1, task)
     assert text in chunk.error
@@ -208,11 +133,9 @@ def test_a_policy_that_fails_makes_an_error_chunk_and_the_node_goes_on(
     assert b.predict(2, 'wave').error == ''
 
 
-def test_a_second_request_is_refused_while_an_inference_runs(
-    ros: Any, bench: Callable[..., Bench], tmp_path: Path
-) -> None:
+def test_a_second_request_is_refused_while_an_inference_runs(ros: Any, tmp_path: Path) -> None:
     release = tmp_path / 'release'
-    b = bench(options=f'{{release: {release}}}')
+    b = Bench(ros, options=f'{{release: {release}}}')
     assert b.reset('wait').accepted
 
     def accepted() -> bool:
@@ -232,11 +155,9 @@ def test_a_second_request_is_refused_while_an_inference_runs(
     assert b.predict(4, 'wait').error == ''
 
 
-def test_a_reset_that_waited_for_an_inference_keeps_requests_out(
-    ros: Any, bench: Callable[..., Bench], tmp_path: Path
-) -> None:
+def test_a_reset_that_waited_for_an_inference_keeps_requests_out(ros: Any, tmp_path: Path) -> None:
     release, reset_release = tmp_path / 'release', tmp_path / 'reset_release'
-    b = bench(options=f'{{release: {release}, reset_release: {reset_release}}}')
+    b = Bench(ros, options=f'{{release: {release}, reset_release: {reset_release}}}')
     assert b.reset('wait').accepted
 
     def accepted() -> bool:
@@ -257,10 +178,8 @@ def test_a_reset_that_waited_for_an_inference_keeps_requests_out(
     assert b.predict(4, 'slow reset').error == ''
 
 
-def test_frames_of_other_cameras_are_named_and_not_used(
-    ros: Any, bench: Callable[..., Bench]
-) -> None:
-    b = bench()
+def test_frames_of_other_cameras_are_named_and_not_used(ros: Any) -> None:
+    b = Bench(ros)
     diagnostics: list[DiagnosticArray] = ros.collect(DiagnosticArray, '/diagnostics')
     assert b.reset('wave').accepted
     images = np.zeros((2, 8, 6, 3), np.uint8)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
-from wam_msgs.msg import Proprioception
+from wam_msgs.msg import Proprioception, StreamStatus
+
+from wam_nodes.conversions import nanoseconds
 
 NAMES = [
     'waist', 'shoulder', 'elbow', 'forearm_roll', 'wrist_angle', 'wrist_rotate', 'gripper',
@@ -130,3 +132,20 @@ def test_a_silent_arm_is_named(ros: Any, arms: Arms) -> None:
 
     status = ros.wait(stale)
     assert status.level != status.OK
+
+
+def test_the_age_of_each_arm_is_told_while_one_is_silent(ros: Any, arms: Arms) -> None:
+    statuses: list[StreamStatus] = ros.collect(StreamStatus, '/stream_status')
+    begun_ns = ros.node.get_clock().now().nanoseconds
+
+    def told() -> bool:
+        arms.send('left', ros.node.get_clock().now().nanoseconds)
+        if not statuses:
+            return False
+        left, right = (nanoseconds(stamp) for stamp in statuses[-1].newest)
+        return left > begun_ns and right == arms.handshakes
+
+    ros.wait(told, what='the ages')
+    assert {status.kind for status in statuses} == {'arm'}
+    assert {tuple(status.names) for status in statuses} == {('follower_left', 'follower_right')}
+    assert nanoseconds(statuses[-1].header.stamp) >= begun_ns

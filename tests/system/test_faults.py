@@ -1,6 +1,5 @@
 """Faults in the whole graph: what is named, what goes on, and what works again afterwards."""
 
-import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
+from fault_graph import TASK, Graph
 from hostile_chunks import Attacker
 from interbotix_xs_msgs.msg import JointGroupCommand, JointSingleCommand
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import SetParameters
 from rollout_outcome import last_line, whole
-from wam_msgs.msg import EpisodeEvent, ExecutorState
+from wam_msgs.msg import ExecutorState
 
 from wam_bringup.config import load_rig
 from wam_data.manifest import read_manifest
@@ -23,84 +21,10 @@ from wam_data.verify import verify
 
 pytestmark = pytest.mark.slow
 
-TASK = ('--task', 'transfer_cube', '--policy', 'scripted', '--no-preview')
-
-
-class Graph:
-    """`wam up rollout`, and a node of the test's own that listens to it."""
-
-    def __init__(self, stack: Any) -> None:
-        parameters = stack.folder / 'soon.yaml'
-        parameters.write_text('rollout: {ros__parameters: {starvation_timeout_s: 4.0}}\n')
-        logs = ('--log-directory', str(stack.folder / 'log' / 'wam_up'))
-        arguments = (f'root:={stack.root}', f'parameters:={parameters}')
-        self.stack = stack
-        self.up = stack.start('up', 'rollout', *arguments, *logs, '--quiet')
-        self.ros = stack.listen()
-        self.events: list[Any] = self.ros.collect(EpisodeEvent, '/episode_event')
-        self.states: list[Any] = self.ros.collect(ExecutorState, '/executor_state')
-        self._diagnostics: list[Any] = self.ros.collect(DiagnosticArray, '/diagnostics')
-        self.until(lambda: self.states, 'a state of the executor')
-
-    def until(self, condition: Any, what: str) -> Any:
-        def met() -> Any:
-            assert self.up.popen.poll() is None, self.stack.report()
-            return condition()
-
-        return self.ros.wait(met, 120.0, what)
-
-    def rollout(self, *words: str) -> Any:
-        """Starts a rollout in this graph; returns when the executor follows its first chunk."""
-        self.states.clear()
-        self.events.clear()
-        command = self.stack.start('rollout', *TASK, '--attach', *words)
-
-        def running() -> bool:
-            assert command.popen.poll() is None, self.stack.report()
-            return bool(self.states) and self.states[-1].state == ExecutorState.RUNNING
-
-        self.until(running, 'a running executor')
-        return command
-
-    def finish(self, command: Any) -> re.Match[str]:
-        """The last line of a rollout that ran."""
-        self.until(lambda: command.popen.poll() is not None, 'the end of the rollout')
-        assert command.wait() == 0, self.stack.report()
-        return last_line(command.output)
-
-    def short_episode(self) -> None:
-        """An episode that shows that everything works."""
-        line = self.finish(self.rollout('--time-limit', '1'))
-        assert (line['outcome'], read_manifest(Path(line['episode'])).complete) == (
-            'failure',
-            True,
-        ), self.stack.report()
-        assert int(line['steps']) > 5
-
-    def status(self, name: str) -> Any:
-        """The newest report of a node."""
-        statuses = (status for array in self._diagnostics[::-1] for status in array.status)
-        return next((status for status in statuses if status.name == name), DiagnosticStatus())
-
-    def received(self, camera: str) -> int:
-        values = {item.key: item.value for item in self.status('camera_sync').values}
-        return int(values.get(f'{camera}/received', 0))
-
-    def stall(self, camera: str, stalled: bool) -> None:
-        value = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=stalled)
-        request = SetParameters.Request(parameters=[Parameter(name='stalled', value=value)])
-        answer = self.ros.call(SetParameters, f'/{camera}/camera/set_parameters', request)
-        assert answer.results[0].successful, answer.results[0].reason
-
-    def refusals(self) -> dict[str, int]:
-        """Reason -> chunks refused in this run."""
-        state = self.states[-1]
-        return dict(zip(state.refusal_reasons, state.refusal_counts, strict=True))
-
 
 @pytest.fixture(scope='class')
 def graph(class_stack: Any) -> Iterator[Graph]:
-    handle = Graph(class_stack)
+    handle = Graph(class_stack, starvation_timeout_s=8.0)
     try:
         yield handle
     finally:
@@ -112,7 +36,7 @@ class TestInOneGraph:
 
     def test_a_stalled_camera_is_named_and_ends_the_episode(self, graph: Graph) -> None:
         command = graph.rollout()
-        graph.stall('cam_high', stalled=True)
+        graph.fault('cam_high/camera', stalled=True)
         try:
             graph.until(
                 lambda: graph.status('camera_sync').level == DiagnosticStatus.ERROR, 'the alarm'
@@ -125,9 +49,9 @@ class TestInOneGraph:
             assert graph.received('cam_high') == counts[0]
             assert graph.received('cam_left_wrist') > counts[1] + 30
         finally:
-            graph.stall('cam_high', stalled=False)
+            graph.fault('cam_high/camera', stalled=False)
         assert line['outcome'] == 'aborted'
-        assert 'aborted: no chunk for 4 s' in command.output
+        assert 'aborted: no chunk for 8 s' in command.output
         assert 'stalled: cam_high' in command.output
         episode = Path(line['episode'])
         manifest = read_manifest(episode)
@@ -189,10 +113,7 @@ class TestInOneGraph:
 
 def test_a_full_disk_refuses_the_rollout_and_says_why(stack: Any) -> None:
     parameters = stack.folder / 'full.yaml'
-    full = {
-        'recorder': {'ros__parameters': {'min_free_mb': 1048576}},
-        'rollout': {'ros__parameters': {'recorder_timeout_s': 1.0}},
-    }
+    full = {'recorder': {'ros__parameters': {'min_free_mb': 1048576}}}
     parameters.write_text(yaml.safe_dump(full))
     words = ('--root', str(stack.root), '--parameters', str(parameters))
     command = stack.run('rollout', *TASK, *words)

@@ -21,7 +21,13 @@ MAY_IMPORT = {
 }
 # Package or folder of the few files that may import it.
 ONLY_IN = {
-    'rclpy': ('wam_nodes/', 'wam_sim/nodes/', 'wam_cli/rollout_client.py', 'wam_cli/benches/'),
+    'rclpy': (
+        'wam_nodes/',
+        'wam_sim/nodes/',
+        'wam_cli/rollout_client.py',
+        'wam_cli/executor_client.py',
+        'wam_cli/benches/',
+    ),
     'torch': ('wam_policy/',),
     'mujoco': ('wam_sim/',),
     'launch': ('wam_bringup/launch_description.py',),
@@ -37,6 +43,7 @@ PARAMETERS = [
             'camera_sync',
             'proprioception',
             'policy',
+            'arms',
             'executor',
             'recorder',
             'rollout',

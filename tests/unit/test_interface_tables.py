@@ -23,6 +23,7 @@ NODES = {
     'camera_sync': 'CameraSync',
     'proprioception': 'ProprioceptionNode',
     'policy': 'PolicyNode',
+    'arms': 'ArmsNode',
     'executor': 'ExecutorNode',
     'recorder': 'RecorderNode',
     'rollout': 'RolloutNode',

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import inspect
 from array import array
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -18,7 +19,8 @@ import pytest
 
 STANDINS = Path(__file__).parents[2] / 'src' / 'standins'
 
-# From the sources of message_filters 4.3.5 (Humble), 4.11.2 (Jazzy) and cv_bridge 3.2, 4.0.
+# From the sources of message_filters 4.3.5 (Humble), 4.11.2 (Jazzy), cv_bridge 3.2, 4.0, and the
+# toolboxes of Interbotix, branch humble.
 SIGNATURES = {
     'message_filters': {
         'SimpleFilter.__init__': '(self)',
@@ -32,13 +34,49 @@ SIGNATURES = {
         'CvBridge.__init__': '(self)',
         'CvBridge.imgmsg_to_cv2': "(self, img_msg, desired_encoding='passthrough')",
     },
+    'interbotix_common_modules.common_robot.robot': {
+        'InterbotixRobotNode.__init__': (
+            "(self, node_name='interbotix_robot_manipulation', namespace=None, *args, **kwargs)"
+        ),
+        'InterbotixRobotNode.wait_until_future_complete': '(self, future, timeout_sec=None)',
+        'robot_startup': (
+            "(node=None, node_name='interbotix_robot_manipulation', namespace=None)"
+        ),
+        'robot_shutdown': '(node=None)',
+        'create_interbotix_global_node': (
+            "(node_name='interbotix_robot_manipulation', namespace=None, *args, **kwargs)"
+        ),
+        'get_interbotix_global_node': '()',
+        'interbotix_is_up': '()',
+    },
+    'interbotix_xs_modules.xs_robot.core': {
+        'InterbotixRobotXSCore.__init__': (
+            "(self, robot_model, robot_name=None, topic_joint_states='joint_states', "
+            'logging_level=<LoggingSeverity.INFO: 20>, '
+            "node_name='interbotix_robot_manipulation', node=None, args=None)"
+        ),
+        'InterbotixRobotXSCore.get_node': '(self)',
+        'InterbotixRobotXSCore.robot_set_operating_modes': (
+            "(self, cmd_type, name, mode, profile_type='velocity', profile_velocity=0, "
+            'profile_acceleration=0)'
+        ),
+        'InterbotixRobotXSCore.robot_set_motor_registers': '(self, cmd_type, name, reg, value)',
+        'InterbotixRobotXSCore.robot_get_motor_registers': '(self, cmd_type, name, reg)',
+        'InterbotixRobotXSCore.robot_get_robot_info': '(self, cmd_type, name)',
+        'InterbotixRobotXSCore.robot_torque_enable': '(self, cmd_type, name, enable)',
+        'InterbotixRobotXSCore.robot_reboot_motors': (
+            '(self, cmd_type, name, enable, smart_reboot=False)'
+        ),
+        'InterbotixRobotXSCore.robot_get_joint_states': '(self)',
+    },
 }
 
 
 def stand_in(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        f'stand_in_{name}', STANDINS / name / name / '__init__.py'
-    )
+    package, *parts = name.split('.')
+    path = STANDINS / package / Path(*name.split('.'))
+    path = path.with_suffix('.py') if parts else path / '__init__.py'
+    spec = importlib.util.spec_from_file_location(f'stand_in_{name}', path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -46,11 +84,11 @@ def stand_in(name: str) -> ModuleType:
 
 
 def bare_signature(module: ModuleType, path: str) -> str:
-    owner, method = path.split('.')
-    signature = inspect.signature(getattr(getattr(module, owner), method))
+    found = attrgetter(path)(module)
+    signature = inspect.signature(found)
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
     # A class without a constructor of its own shows object's (self, /, *args, **kwargs).
-    if getattr(getattr(module, owner), method) is object.__init__:
+    if found is object.__init__:
         return '(self)'
     return str(inspect.Signature(bare))
 

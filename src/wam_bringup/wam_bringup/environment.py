@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from wam_bringup.config import config_directory
 
@@ -17,6 +18,16 @@ def settings(current: Mapping[str, str]) -> dict[str, str]:
         'PYTHONUNBUFFERED': '1',
     }
     return {name: value for name, value in wanted.items() if name not in current}
+
+
+def apply_control() -> None:
+    """Sets what a process with a control loop needs instead; before its first ROS node.
+
+    Its publishers never wait (config/fastdds_control.xml). A profile of the user's own stays.
+    """
+    ours, name = config_directory() / 'fastdds.xml', 'FASTRTPS_DEFAULT_PROFILES_FILE'
+    if Path(os.environ.get(name, '')).resolve() == ours.resolve():
+        os.environ[name] = str(ours.with_name('fastdds_control.xml'))
 
 
 def apply() -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from wam_bringup.config import config_directory, load_rig
 from wam_bringup.node_spec import Argument, NodeSpec, Value
+from wam_core import executor_config
 from wam_core.errors import WamError
 
 
@@ -60,7 +61,10 @@ OPTIONS = Argument(
     'policy_options', '', "YAML mapping over the policy file's `options`, e.g. {episode: /data/e1}"
 )
 MODE = Argument(
-    'mode', 'async', 'how chunks are executed when a run names no mode', ('sync', 'async')
+    'mode',
+    'async',
+    'how chunks are executed when a run names no mode',
+    executor_config.MODES,
 )
 ROOT = Argument('root', 'episodes', 'directory that episodes are recorded in')
 MODES = Argument(
@@ -122,6 +126,7 @@ def _rollout_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
             respawn=True,
             nice=_RECORDER_NICE,
         ),
+        node('arms', rig=rig, respawn=True),
         # Whoever restarts the executor or the rollout looks at the arms first.
         node('executor', rig=rig, mode=arguments['mode']),
         node('rollout', rig=rig),

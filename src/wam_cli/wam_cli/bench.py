@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Final
 
 BENCHES: Final = {
+    'executor': 'the control loop: lateness, drift and missed ticks, beside other loops',
+    'rollout': 'executors behind slow inference: standing still, jumps, successes',
+    'splices': 'pictures of three splices in each execution mode',
     'sync': 'frame matching: sets per second, CPU, latency, drops',
     'transport': 'images from camera topic to policy input: latency and loss',
 }

@@ -3,39 +3,47 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from ament_index_python.packages import get_package_prefix
-
+from wam_cli import parking
 from wam_cli.death_signal import dying_with_parent
 from wam_core.errors import WamError
 
-_STOP_S: Final = 90.0  # seven nodes, each with 10 s to end
+_STOP_S: Final = 100.0 + parking.TIMEOUT_S  # eight nodes, each with 10 s to end
+_LOOK_S: Final = 0.05
 _TAIL: Final = 20  # lines
 
 
 class GraphProcess:
-    """Runs ``wam up <graph> <arguments>`` from ``with`` to its end."""
+    """Runs ``wam up <graph> <arguments>`` from ``with`` to its end.
 
-    def __init__(self, graph: str, arguments: Sequence[str]) -> None:
+    stopping: called many times a second while the graph is being stopped; a KeyboardInterrupt that
+    it raises leaves out parking, or cuts it short.
+    """
+
+    def __init__(
+        self,
+        graph: str,
+        arguments: Sequence[str],
+        stopping: Callable[[], None] = lambda: None,
+    ) -> None:
         self._arguments = [graph, *arguments]
+        self._stopping = stopping
         self.logs = _log_directory()
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> 'GraphProcess':
         self.logs.mkdir(parents=True)
-        # Not `python -m wam_cli`: that looks for modules in the user's directory first.
-        wam = Path(get_package_prefix('wam_cli')) / 'bin' / 'wam'
-        command = [sys.executable, str(wam), 'up', *self._arguments]
+        command = parking.wam('up', *self._arguments)
         command += ['--quiet', '--log-directory', str(self.logs)]
         with (self.logs / 'up.log').open('wb') as log:
             self._child = subprocess.Popen(
-                dying_with_parent(command, 'TERM'),
+                # Not TERM, which parks: nobody watches the arms when this process was killed.
+                dying_with_parent(command, 'HUP'),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -61,12 +69,20 @@ class GraphProcess:
         if self._child is None or self._child.poll() is not None:
             return
         self._child.send_signal(signal.SIGTERM)
-        try:
-            self._child.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            # Its children die with it.
-            self._child.kill()
-            self._child.wait()
+        deadline = time.monotonic() + _STOP_S
+        while self._child.poll() is None:
+            if time.monotonic() > deadline:
+                self._child.kill()  # its children die with it
+            try:
+                self._stopping()
+            except KeyboardInterrupt:
+                self._child.send_signal(signal.SIGTERM)
+            time.sleep(_LOOK_S)
+
+    def parking(self) -> str:
+        """How parking goes or went: the newest line about it; empty: there is none."""
+        lines = _tail(self.logs / f'{parking.NAME}.log')
+        return lines[-1] if lines else ''
 
     def reason(self) -> str:
         """Why it ended: the launcher's words, and the last lines of the node that it names."""

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM for a command that runs rclpy."""
 
 import signal
+from collections.abc import Sequence
 from types import FrameType
 
 
@@ -11,9 +12,11 @@ class Interruption:
     and the command would go on as if nobody had asked.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+    ) -> None:
         self._wanted = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             signal.signal(number, self._want)
 
     def check(self) -> None:

@@ -14,6 +14,8 @@ from wam_core.errors import WamError
 COMMANDS: Final = {
     'rollout': 'run episodes of a policy, recorded, with their outcome',
     'up': 'run a graph: the simulated rig, or everything for a rollout',
+    'operator': 'a console for the person at the rig: stop, hold, park',
+    'arms': 'open, park, home, hold, stop or reset the arms',
     'episodes': 'list, verify and recover recordings',
     'label': 'write the outcome of a recording',
     'bench': 'measure frame matching or image transport',

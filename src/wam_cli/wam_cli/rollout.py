@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wam_bringup.config import load_policy, load_task
 from wam_bringup.graph import graph
-from wam_cli import dead_segments
+from wam_cli import dead_segments, parking
 from wam_cli.interruption import Interruption
+from wam_cli.stop_key import REASON, StopKey
 from wam_cli.usage import UsageError, usage
 from wam_core.errors import WamError
+from wam_core.executor_config import MODES
 
 if TYPE_CHECKING:
-    from wam_cli.rollout_client import Episode
+    from wam_cli.rollout_client import Episode, RolloutClient
 
 _READY_S: Final = 120.0  # for the graph to offer the action
 _SEEDS: Final = 2**32  # that simulated scenes are drawn from
@@ -29,7 +31,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Declares the command and its arguments."""
     parser.description = (
         'Starts the graph, runs episodes with seeds SEED, SEED + 1, ..., and stops the graph. '
-        'The last line says how the last episode ended.'
+        'The last line says how the last episode ended. On a terminal the space key stops the '
+        'arms (latched), which ends the episode and leaves out those that were to follow.'
     )
     parser.epilog = (
         'Exit code 0 for completed episodes whatever their outcome, 1 when the graph failed, '
@@ -41,7 +44,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     say('--episodes', type=int, default=1, metavar='N', help='how many (%(default)s)')
     say('--seed', type=int, default=0, help='of the first simulated scene (%(default)s)')
     say('--rig', default='sim', help='a name in config/rigs, or a path (%(default)s)')
-    say('--mode', choices=('sync', 'async'), default='async', help='execution (%(default)s)')
+    say('--mode', choices=MODES, default='async', help='execution (%(default)s)')
     say('--time-limit', type=float, default=0.0, metavar='S', help="s; 0: the task's own")
     say('--root', default='episodes', metavar='DIRECTORY', help='of the recordings (%(default)s)')
     say('--no-record', action='store_true', help='do not record')
@@ -49,6 +52,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     say('--episode', metavar='DIRECTORY', help='the recording that policy `replay` repeats')
     say('--parameters', metavar='FILE', help='a parameter file read after config/<node>.yaml')
     say('--attach', action='store_true', help='use the graph that runs already')
+    say('--park', choices=parking.CHOICES, default='auto', help=parking.HELP)
     say('--json', action='store_true', help='print one JSON object instead of lines')
     parser.set_defaults(run=run)
 
@@ -84,6 +88,8 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
         raise UsageError(f'--time-limit {arguments.time_limit:g}: expected 0 or more seconds')
     if (arguments.episode is not None) != (arguments.policy == 'replay'):
         raise UsageError('--episode DIRECTORY and --policy replay belong together')
+    if arguments.attach and arguments.park == 'yes':
+        raise UsageError('--park yes: a graph that is attached to goes on; use `wam arms park`')
     load_task(arguments.task)
     load_policy(arguments.policy)
     given = {
@@ -101,49 +107,99 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
     if arguments.parameters is not None:
         given['parameters'] = str(Path(arguments.parameters).absolute())
     graph('rollout').resolve(given)
-    return [f'{name}:={value}' for name, value in given.items()]
+    return [*(f'{name}:={value}' for name, value in given.items()), '--park', arguments.park]
 
 
 def _run_episodes(
     arguments: argparse.Namespace, words: Sequence[str], stream: Any, interruption: Interruption
 ) -> 'tuple[list[Episode], list[str]]':
-    from wam_cli.graph_process import GraphProcess
-    from wam_cli.rollout_client import Goal, RolloutClient
+    from wam_cli.rollout_client import RolloutClient
     from wam_cli.status import Display, Status
 
-    status, episodes = Status(title=_title(arguments, 0)), []
+    status = Status(title=_title(arguments, 0))
     with ExitStack() as stack:
         display = stack.enter_context(Display(stream))
-        process = GraphProcess('rollout', words)
-
-        def tick() -> None:
-            interruption.check()
-            display.show(status)
-            process.check()
-
-        client = RolloutClient(status, tick)
+        session = _Session(status, display, interruption, words)
+        stack.enter_context(session.key)
+        client = session.client = RolloutClient(status, session.tick)
         stack.callback(client.close)
         if not arguments.attach:
             client.refuse_foreign()
-            stack.enter_context(process)
+            stack.enter_context(session.graph)
         if not client.present(_ATTACH_S if arguments.attach else _READY_S):
             raise WamError('/rollout/run: nobody offers it; `wam up rollout` starts what does')
-        for number in range(arguments.episodes):
-            status.title, status.phase = _title(arguments, number), 'asking for a rollout'
-            goal = Goal(
-                arguments.task,
-                arguments.policy,
-                arguments.seed + number,
-                arguments.mode,
-                arguments.time_limit,
-                not arguments.no_record,
-            )
-            episodes.append(client.run(goal))
-            _tell(display, episodes[-1], last=number + 1 == arguments.episodes)
+        episodes = _ask(arguments, session)
         status.title, status.phase = 'all episodes done', 'stopping the graph'
-        display.show(status)
-        process.stop()
-        return episodes, _previews(arguments, episodes, display, interruption)
+        session.stop_graph()
+    return episodes, _previews(arguments, episodes, display, interruption)
+
+
+class _Session:
+    """What goes on beside the episodes: the display, the graph, Ctrl-C and the space key."""
+
+    def __init__(
+        self, status: Any, display: Any, interruption: Interruption, words: Sequence[str]
+    ) -> None:
+        from wam_cli.graph_process import GraphProcess
+
+        self.status = status
+        self.display = display
+        self.graph = GraphProcess('rollout', words, self.stopping)
+        self.key = StopKey(self._stop, display.say)
+        self.client: RolloutClient | None = None
+        self._interruption = interruption
+        status.hint = 'space: stop' if self.key.present else ''
+
+    def tick(self) -> None:
+        """While waiting for the graph. Raises what ends the wait."""
+        self._look()
+        self._interruption.check()
+        self.graph.check()
+
+    def stop_graph(self) -> None:
+        """Stops it in order, and says how parking went."""
+        self.graph.stop()
+        if parked := self.graph.parking():
+            self.display.say(parked)
+
+    def stopping(self) -> None:
+        """While the graph is being stopped."""
+        if parked := self.graph.parking():
+            self.status.phase, self.status.progress = 'parking, Ctrl-C leaves it out:', parked
+        self._look()
+        self._interruption.check()
+
+    def _look(self) -> None:
+        self.key.poll()
+        self.display.show(self.status)
+
+    def _stop(self) -> bool:
+        return self.client is not None and self.client.stop(REASON.format('rollout'))
+
+
+def _ask(arguments: argparse.Namespace, session: _Session) -> 'list[Episode]':
+    """Runs one episode after the other, until the space key."""
+    from wam_cli.rollout_client import Goal
+
+    assert session.client is not None
+    episodes: list[Episode] = []
+    for number in range(arguments.episodes):
+        session.status.title = _title(arguments, number)
+        session.status.phase = 'asking for a rollout'
+        goal = Goal(
+            arguments.task,
+            arguments.policy,
+            arguments.seed + number,
+            arguments.mode,
+            arguments.time_limit,
+            not arguments.no_record,
+        )
+        episodes.append(session.client.run(goal))
+        last = session.key.used or number + 1 == arguments.episodes
+        _tell(session.display, episodes[-1], last)
+        if last:
+            break
+    return episodes
 
 
 def _title(arguments: argparse.Namespace, number: int) -> str:

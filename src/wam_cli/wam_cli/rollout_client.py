@@ -15,10 +15,11 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from wam_msgs.action import RunRollout
 
+from wam_cli.executor_client import StopSwitch
 from wam_cli.status import Status
 from wam_core.errors import WamError
 
-_PERIOD_S: Final = 0.1
+_PERIOD_S: Final = 0.05
 _CANCEL_S: Final = 20.0
 _OURS: Final = frozenset(('sim', 'executor', 'rollout'))
 _DISCOVERY_S: Final = 1.0  # takes 0.1 to 0.5 s on one machine
@@ -70,6 +71,7 @@ class RolloutClient:
         self._node = Node(f'wam_rollout_{os.getpid()}', context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
+        self._switch = StopSwitch(self._node)
         self._client = ActionClient(self._node, RunRollout, '/rollout/run')
         self._node.create_subscription(DiagnosticArray, '/diagnostics', self._diagnostics, 10)
         self._running_since: tuple[float, float] | None = None
@@ -80,6 +82,10 @@ class RolloutClient:
         self._client.destroy()
         self._node.destroy_node()
         self._context.try_shutdown()
+
+    def stop(self, reason: str) -> bool:
+        """Stops the arms, latched, and says whether an executor listens."""
+        return self._switch.press(reason)
 
     def present(self, within_s: float) -> bool:
         """Whether somebody offers the action, or does within that time."""

@@ -4,7 +4,7 @@ import sys
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, TextIO
+from typing import Final, Protocol, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -14,9 +14,20 @@ from rich.text import Text
 _PLAIN_PERIOD_S: Final = 5.0
 
 
+class Shown(Protocol):
+    """What a Display shows. phase: a change of it is shown at once."""
+
+    @property
+    def phase(self) -> str:
+        """What is going on."""
+
+    def text(self) -> str:
+        """One line for people."""
+
+
 @dataclass
 class Status:
-    """Newest known numbers. None: not known yet.
+    """Newest known numbers. None: not known yet. hint: what the person may do now.
 
     elapsed_s: ROS clock, since the run began; factor: of real time. camera_hz: matched sets per
     second, spread_ms: median within a set; both on the ROS clock. recorder_hz: messages per s.
@@ -34,13 +45,19 @@ class Status:
     camera_hz: float | None = None
     spread_ms: float | None = None
     recorder_hz: float | None = None
+    hint: str = ''
 
     def text(self) -> str:
         """One line for people."""
-        if self.phase != 'running':
-            return f'{self.title} | {self.phase} {self.progress}'.rstrip()
+        parts = self._numbers() if self.phase == 'running' else self._phase()
+        return ' | '.join([*parts, self.hint] if self.hint else parts)
+
+    def _phase(self) -> list[str]:
+        return [self.title, f'{self.phase} {self.progress}'.rstrip()]
+
+    def _numbers(self) -> list[str]:
         factor = f' ({self.factor:.2f} x real time)' if self.factor is not None else ''
-        parts = [
+        return [
             self.title,
             f'stage {self.stage or "-"} ({self.score:g})',
             f'{self.elapsed_s:.1f} s{factor}',
@@ -49,11 +66,10 @@ class Status:
             f'underruns {self.underruns}',
             f'recorder {_number(self.recorder_hz, 0)}/s',
         ]
-        return ' | '.join(parts)
 
 
 class Display:
-    """Shows a Status: redrawn in place on a terminal, a line every 5 s elsewhere."""
+    """Shows a status: redrawn in place on a terminal, a line every 5 s elsewhere."""
 
     def __init__(self, stream: TextIO = sys.stdout) -> None:
         self._console = Console(file=stream, highlight=False)
@@ -79,7 +95,7 @@ class Display:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, status: Status) -> None:
+    def show(self, status: Shown) -> None:
         """Shows it; off a terminal only every 5 s and when the phase changes."""
         if self._live is not None:
             self._spinner.update(text=Text(status.text()))

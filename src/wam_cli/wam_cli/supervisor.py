@@ -12,6 +12,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -32,28 +33,34 @@ GRACE_S: Final = (
 _CHECK_S: Final = 0.1  # period of looking for dead processes
 _STARTS: Final = 4  # a process that is started more often than this ...
 _STARTS_WITHIN_S: Final = 30.0  # ... in this time can't live
-_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_HURRY_SIGNALS: Final = (signal.SIGHUP, signal.SIGQUIT)  # nobody watches the arms any more
 
 
 @dataclass(frozen=True)
 class Process:
     """command: program and arguments. respawn: start it again when it dies.
 
-    required: when it dies, and is not started again, everything ends.
+    required: when it dies, and is not started again, everything ends. at_end: not started with
+    the others; when they are stopped in order, it is run to its end as soon as its turn comes.
     """
 
     name: str
     command: tuple[str, ...]
     respawn: bool = False
     required: bool = True
+    at_end: bool = False
 
 
 class _Watcher(Watcher):
-    def manage_processes(self) -> Any:
-        # Circus forgets one that dies between its two looks, exit code and last words included.
+    def reap_dead(self) -> None:
         for process in list(self.processes.values()):
             if process.status in (DEAD_OR_ZOMBIE, UNEXISTING):
                 self.reap_process(process.pid)
+
+    def manage_processes(self) -> Any:
+        # Circus forgets one that dies between its two looks, exit code and last words included.
+        self.reap_dead()
         return super().manage_processes()
 
     @property
@@ -83,11 +90,13 @@ class Supervisor:
     async def run(self) -> str:
         """Starts them in order, and stops them in the opposite order. Returns why it failed.
 
-        Empty: it was asked to stop, by SIGINT, SIGTERM, SIGHUP or SIGQUIT.
+        Empty: it was asked to stop, by SIGINT, SIGTERM, SIGHUP or SIGQUIT. A second signal, or one
+        of the last two, leaves out what is to run at the end.
         """
         # Circus's warnings are about hooks that say no, which is their purpose here.
         logging.getLogger('circus').setLevel(logging.CRITICAL)
-        self._over = asyncio.Event()
+        self._over, self._hurry = asyncio.Event(), asyncio.Event()
+        self._hurry.set()  # nothing to end in order before all have started
         watchers = [self._watcher(process) for process in self._processes]
         context = zmq.Context()
         arbiter = Arbiter(
@@ -99,15 +108,18 @@ class Supervisor:
             loop=IOLoop.current(),
             proc_name='wam up',
         )
-        for number in _STOP_SIGNALS:  # instead of circus's handlers, which stop all at once
-            asyncio.get_running_loop().add_signal_handler(number, self._over.set)
+        # Instead of circus's handlers, which stop all at once.
+        for number in (*_STOP_SIGNALS, *_HURRY_SIGNALS):
+            asyncio.get_running_loop().add_signal_handler(number, self._asked, number)
         await arbiter.start()
         # Looking for dead processes would be refused while others start, and pointless at the end.
         looking = arbiter.ctrl.caller
         looking.stop()
-        for watcher in watchers:
-            if not self._over.is_set():
+        for process, watcher in zip(self._processes, watchers, strict=True):
+            if not (self._over.is_set() or process.at_end):
                 await _exclusively(watcher.start)
+        if not self._over.is_set():
+            self._hurry.clear()
         looking.start()
         await self._over.wait()
         looking.stop()
@@ -117,10 +129,35 @@ class Supervisor:
         return self._failure
 
     async def _stop(self, watchers: Sequence[Watcher]) -> None:
-        self._log.say(f'stopping {", ".join(watcher.name for watcher in reversed(watchers))}')
-        for watcher in reversed(watchers):
+        names = [process.name for process in reversed(self._processes) if not process.at_end]
+        self._log.say(f'stopping {", ".join(names)}')
+        for process, watcher in zip(reversed(self._processes), reversed(watchers), strict=True):
+            if process.at_end:
+                await self._run_at_end(process, watcher)
             await _exclusively(watcher.stop)
         self._log.say('stopped')
+
+    async def _run_at_end(self, process: Process, watcher: Watcher) -> None:
+        """Runs it to its end, if this is an orderly one and nobody is in a hurry."""
+        if self._failure:
+            self._log.say(f'no {process.name}: {self._failure}')
+            return
+        if self._hurry.is_set():
+            self._log.say(f'no {process.name}: told to stop at once')
+            return
+        self._log.say(f'{process.name} runs first; Ctrl-C again stops at once')
+        await _exclusively(watcher.start)
+        while watcher.processes and not self._hurry.is_set():
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), _CHECK_S)
+            watcher.reap_dead()
+        if watcher.processes:
+            self._log.say(f'{process.name} is cut short: told to stop at once')
+
+    def _asked(self, number: int) -> None:
+        if self._over.is_set() or number in _HURRY_SIGNALS:
+            self._hurry.set()
+        self._over.set()
 
     def _watcher(self, process: Process) -> Watcher:
         program, *arguments = dying_with_parent(process.command, 'KILL')
@@ -153,7 +190,7 @@ class Supervisor:
         if len(starts) == _STARTS and now - starts[0] < _STARTS_WITHIN_S:
             self._fail(f'{process.name} ended {_STARTS} times within {_STARTS_WITHIN_S:g} s')
         starts.append(now)
-        return not self._over.is_set()
+        return process.at_end or not self._over.is_set()
 
     def _after_spawn(self, process: Process, pid: int, **_: Any) -> bool:
         again = ' again' if len(self._starts[process.name]) > 1 else ''
@@ -165,10 +202,12 @@ class Supervisor:
         return True
 
     def _after_reap(self, process: Process, exit_code: int | None, **_: Any) -> bool:
-        if self._over.is_set():
-            return True
         how = _ending(exit_code)
-        if process.respawn or not process.required:
+        if process.at_end:
+            self._log.say(f'{process.name} {how if exit_code else "is done"}')
+        elif self._over.is_set():
+            return True
+        elif process.respawn or not process.required:
             self._log.say(f'{process.name} {how}')
         else:
             self._fail(f'{process.name} {how}')

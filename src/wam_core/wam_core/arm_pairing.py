@@ -102,6 +102,11 @@ class ArmPairing:
         pairs = self._matcher.add(side, stamp_ns, ArmSample(*arrays))
         return [self._state(pair) for pair in pairs]
 
+    @property
+    def newest_ns(self) -> Mapping[str, int]:
+        """Side -> stamp of its newest good sample; a side that never sent one is absent."""
+        return dict(self._last_ns)
+
     def stale(self, now_ns: int, after_ns: int) -> tuple[str, ...]:
         """The sides whose newest sample is older than that, or that never sent one."""
         return tuple(

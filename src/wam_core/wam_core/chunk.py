@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wam_core.joints import DIM, JOINT_NAMES
+from wam_core.spline import Spline
 
 Matrix = NDArray[np.float64]
 
 MAX_ROWS: Final = 1000  # bounds the memory and time of a merge; policies use 16 to 100
+MIN_DT_NS: Final = 1_000_000
 MAX_DT_NS: Final = 1_000_000_000
 # Far outside every joint, and small enough that no arithmetic on it can overflow. What lies
 # between a joint's limit and this is clamped per joint, not refused.
@@ -37,6 +39,7 @@ class RefusalReason(str, Enum):
     DUPLICATE = 'duplicate'
     POLICY_ERROR = 'policy_error'
     NOT_RUNNING = 'not_running'
+    INACTIVE_SOURCE = 'inactive_source'
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Chunk:
     """Checked rows; row k is due at ``t_obs_ns + k * dt_ns``.
 
     actions: (H, 14) read-only, H >= 1, finite; arm joints rad, grippers 0 closed .. 1 open.
+    curve: through these rows.
     """
 
     request_id: int
@@ -80,12 +84,13 @@ class Chunk:
     t_obs_ns: int
     dt_ns: int
     actions: Matrix
-    prefix_rows: int = 0
+    prefix_rows: int
+    curve: Spline
 
     @property
-    def duration_ns(self) -> int:
-        """From row 0's due time to the end of the last row's period."""
-        return len(self.actions) * self.dt_ns
+    def last_ns(self) -> int:
+        """From row 0's due time to the last row's."""
+        return (len(self.actions) - 1) * self.dt_ns
 
 
 def check(fields: ChunkFields) -> Chunk | Refusal:
@@ -109,6 +114,7 @@ def check(fields: ChunkFields) -> Chunk | Refusal:
         fields.dt_ns,
         actions,
         fields.prefix_rows,
+        Spline(actions, fields.dt_ns / 1e9),
     )
 
 
@@ -129,8 +135,8 @@ def _shape(fields: ChunkFields) -> Refusal | None:
             f'actions has shape {np.shape(fields.actions)}, '
             f'expected {fields.horizon} x {DIM} = {fields.horizon * DIM} numbers, flat',
         )
-    if not 0 < fields.dt_ns <= MAX_DT_NS:
-        return Refusal(reason.MALFORMED, f'dt = {fields.dt_ns / 1e9:g} s, allowed above 0 to 1 s')
+    if not MIN_DT_NS <= fields.dt_ns <= MAX_DT_NS:
+        return Refusal(reason.MALFORMED, f'dt = {fields.dt_ns / 1e9:g} s, allowed 0.001 to 1 s')
     if not 0 <= fields.prefix_rows <= fields.horizon:
         return Refusal(
             reason.MALFORMED,

@@ -91,16 +91,28 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Ensembling:
+    """Averages overlapping chunks: weight exp(-decay i), i = 0 the oldest. decay: 0..10.
+
+    ACT has 0.01, which all but forgets the order; the larger, the more the oldest counts.
+    """
+
+    decay: float
+
+
+@dataclass(frozen=True)
 class PolicyConfig:
     """A policy file, config/policies/<name>.yaml, as data.
 
     entry_point: name in the entry point group ``wam.policies``.
     spec: what the policy states that it needs. options: keys of its own, passed to it.
+    ensembling: None: off.
     """
 
     entry_point: str
     spec: PolicySpec
     options: Mapping[str, object]
+    ensembling: Ensembling | None = None
 
 
 def parse_policy(name: str, policy: object, source: str) -> PolicyConfig:
@@ -124,6 +136,11 @@ def parse_policy(name: str, policy: object, source: str) -> PolicyConfig:
     options: Mapping[str, object] = {}
     if 'options' in section:
         options = section.section('options').values()
-    config = PolicyConfig(section.text('policy'), spec, options)
+    ensembling = None
+    if 'ensembling' in section:
+        wanted = section.section('ensembling')
+        ensembling = Ensembling(wanted.number('decay', 0.0, 10.0))
+        wanted.close()
+    config = PolicyConfig(section.text('policy'), spec, options, ensembling)
     section.close()
     return config

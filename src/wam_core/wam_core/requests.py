@@ -8,16 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wam_core.chunk import Refusal, RefusalReason
-from wam_core.joints import DIM
 
 Matrix = NDArray[np.float64]
 
 LATENCIES_KEPT: Final = 10
 ANSWERED_KEPT: Final = 64  # to tell a repeated answer from one that nobody asked for
-
-
-def _no_prefix() -> Matrix:
-    return np.zeros((0, DIM))
 
 
 @dataclass(frozen=True)
@@ -77,12 +72,14 @@ class RequestLedger:
         waiting = self._not_until_ns is not None and now_ns < self._not_until_ns
         return self._in_flight is None and not waiting
 
-    def send(
-        self, generation: int, task: str, mode: str, not_before_ns: int, now_ns: int
-    ) -> ChunkRequest:
-        """A new request, which is now the one in flight."""
-        request = ChunkRequest(self._next_id, generation, task, mode, not_before_ns, _no_prefix())
-        self._next_id += 1
+    @property
+    def next_id(self) -> int:
+        """The request_id of the next request."""
+        return self._next_id
+
+    def send(self, request: ChunkRequest, now_ns: int) -> ChunkRequest:
+        """Notes that a request is now the one in flight."""
+        self._next_id = request.request_id + 1
         self._in_flight = request
         self._sent_ns = now_ns
         self._not_until_ns = None

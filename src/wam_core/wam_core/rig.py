@@ -23,7 +23,9 @@ class CameraSpec:
 class RigSpec:
     """followers, leaders: side -> robot name (its ROS namespace).
 
-    lower, upper: (14,) position limits; velocity: (14,) rad/s, grippers 1/s.
+    lower, upper: (14,) position limits; velocity: (14,) rad/s, grippers 1/s; acceleration and
+    jerk: (14,) per s^2 and per s^3. gripper_dead_band: change of an opening that a resting gripper
+    ignores.
     start_pose, sleep_pose: (14,) rad, grippers 0..1.
     """
 
@@ -37,6 +39,9 @@ class RigSpec:
     lower: Vector
     upper: Vector
     velocity: Vector
+    acceleration: Vector
+    jerk: Vector
+    gripper_dead_band: float
     start_pose: Vector
     sleep_pose: Vector
 
@@ -61,6 +66,9 @@ def parse_rig(name: str, rig: object, grippers: object, source: str) -> RigSpec:
         lower=_both(limits, 'lower'),
         upper=_both(limits, 'upper'),
         velocity=_both(limits, 'velocity'),
+        acceleration=_both(limits, 'acceleration'),
+        jerk=_both(limits, 'jerk'),
+        gripper_dead_band=limits.number('gripper_dead_band', 0.0, 0.5),
         start_pose=_both(section, 'start_pose'),
         sleep_pose=_both(section, 'sleep_pose'),
     )
@@ -105,8 +113,10 @@ def _both(section: Section, key: str) -> Vector:
 def _check(spec: RigSpec, source: str) -> None:
     if not np.all(spec.lower < spec.upper):
         raise WamError(f'{source}: limits: every lower must be below its upper')
-    if not np.all(spec.velocity > 0):
-        raise WamError(f'{source}: limits: velocity must be above 0, got {spec.velocity.min():g}')
+    for name in ('velocity', 'acceleration', 'jerk'):
+        least = float(getattr(spec, name).min())
+        if not least > 0:
+            raise WamError(f'{source}: limits: {name} must be above 0, got {least:g}')
     # The sleep pose is not checked: aloha_vx300s rests on its stops, outside the URDF's limits.
     if np.any(spec.start_pose < spec.lower) or np.any(spec.start_pose > spec.upper):
         raise WamError(

@@ -11,7 +11,8 @@ from wam_core.requests import ChunkRequest
 class Applied:
     """One tick, the fields of wam_msgs/AppliedAction. Vectors: (14,) rad, grippers 0..1.
 
-    source: 'policy' or 'hold'. request_id: 0 without a chunk; row: -1 without one.
+    source: policy, teleop, replay, homing or hold. request_id: 0 without a chunk; row: -1 without
+    one.
     """
 
     stamp_ns: int
@@ -24,6 +25,8 @@ class Applied:
     measured_stamp_ns: int
     position_clamped: Flags
     velocity_clamped: Flags
+    acceleration_clamped: Flags
+    jerk_clamped: Flags
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from wam_data.scan import data_is_sound
 
 REQUIRED: Final = ('/proprioception', '/applied_action', '/executor_state')
 """Topics without which an episode says nothing of what the arms did."""
-_MANY_PUBLISHERS: Final = ('/diagnostics', '/episode_event')
+_MANY_PUBLISHERS: Final = ('/diagnostics', '/episode_event', '/stream_status')
 """Topics whose stamps come from several nodes, and so in any order."""
 
 

@@ -14,6 +14,7 @@ from wam_nodes.camera_statistics import CameraStatistics
 from wam_nodes.conversions import nanoseconds
 from wam_nodes.diagnostics import Diagnostics, Report
 from wam_nodes.stall_watch import StallWatch
+from wam_nodes.stream_status import StreamStatusPublisher
 
 _CHECKS_PER_PERIOD: Final = 4  # a stall is told three checks late at most: before the next frame
 _LOG_PERIOD_S: Final = 5.0
@@ -43,6 +44,7 @@ class CameraHealth:
         self._first_ns: int | None = None
         self._refused_before = 0
         self._diagnostics = Diagnostics(node, self._report)
+        StreamStatusPublisher(node, 'camera', self._newest)
         for camera, source in cameras.items():
             source.registerCallback(self._received, camera)
         # Frames are overdue by the ROS clock: a paused simulation has no stalled cameras. But
@@ -94,6 +96,10 @@ class CameraHealth:
     def _never_seen(self) -> list[str]:
         counts = self._matcher.counts
         return [camera for camera in counts if counts[camera].last_stamp_ns is None]
+
+    def _newest(self) -> dict[str, int | None]:
+        counts = self._matcher.counts
+        return {camera: counts[camera].last_stamp_ns for camera in counts}
 
     def _report(self) -> Report:
         now_ns = self._now_ns()

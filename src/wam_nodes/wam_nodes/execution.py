@@ -1,23 +1,14 @@
 """The executor's core as messages: what it takes, what it sends, what it says."""
 
-from collections.abc import Mapping
-from typing import Final
-
 import numpy as np
-from interbotix_xs_msgs.msg import JointGroupCommand, JointSingleCommand
-from wam_msgs.msg import ActionChunk, AppliedAction, ExecutorState
+from wam_msgs.msg import ActionChunk, AppliedAction, ExecutorState, MotorHealth
 from wam_msgs.srv import PredictChunk
 
 from wam_core.chunk import ChunkFields
 from wam_core.executor import Applied, ChunkRequest
-from wam_core.gripper import GripperCalibration
-from wam_core.joints import Vector
-from wam_core.motors import split
 from wam_core.status import ExecutorStatus
+from wam_core.watchdog import MotorReading
 from wam_nodes.conversions import doubles, nanoseconds, time_message
-
-# What an arm takes: message and topic under its namespace.
-COMMANDS: Final = ((JointGroupCommand, 'joint_group'), (JointSingleCommand, 'joint_single'))
 
 
 def chunk_fields(message: ActionChunk) -> ChunkFields:
@@ -50,20 +41,6 @@ def predict_request(request: ChunkRequest) -> PredictChunk.Request:
     )
 
 
-def arm_commands(
-    command: Vector, gripper: GripperCalibration
-) -> Mapping[str, tuple[JointGroupCommand, JointSingleCommand]]:
-    """Side -> one message for each of COMMANDS: group 'arm' and single 'gripper', rad."""
-    commands = {}
-    for side, motors in split(command, gripper).items():
-        *arm, angle = motors.tolist()
-        commands[side] = (
-            JointGroupCommand(name='arm', cmd=arm),
-            JointSingleCommand(name='gripper', cmd=angle),
-        )
-    return commands
-
-
 def applied_action(applied: Applied) -> AppliedAction:
     """The record of one tick."""
     message = AppliedAction()
@@ -77,11 +54,31 @@ def applied_action(applied: Applied) -> AppliedAction:
     message.measured_stamp = time_message(applied.measured_stamp_ns)
     message.position_clamped = applied.position_clamped.tolist()
     message.velocity_clamped = applied.velocity_clamped.tolist()
+    message.acceleration_clamped = applied.acceleration_clamped.tolist()
+    message.jerk_clamped = applied.jerk_clamped.tolist()
     return message
 
 
-def executor_state(status: ExecutorStatus) -> ExecutorState:
-    """The executor's own account of itself at its last tick."""
+def motor_reading(message: MotorHealth) -> MotorReading:
+    """What the motors of an arm say; of arrays of different lengths the common part."""
+    rows = list(
+        zip(
+            message.motors,
+            message.error_status,
+            message.temperature,
+            message.voltage,
+            strict=False,
+        )
+    )
+    motors, errors, temperatures, voltages = zip(*rows, strict=True) if rows else ((),) * 4
+    return MotorReading(message.robot, motors, errors, temperatures, voltages)
+
+
+def executor_state(status: ExecutorStatus, missed: int, scheduling: str) -> ExecutorState:
+    """The executor's own account of itself at its last tick.
+
+    missed: periods without a tick. scheduling: of the control thread.
+    """
     message = ExecutorState()
     message.header.stamp = time_message(status.stamp_ns)
     message.state = int(status.state)
@@ -90,18 +87,27 @@ def executor_state(status: ExecutorStatus) -> ExecutorState:
     message.task = status.task
     message.generation = status.generation
     message.stop_reason = status.stop_reason
+    message.pose = status.pose
+    message.faults = [fault.text for fault in status.faults]
+    message.at_rest = status.at_rest
     message.ticks = status.ticks
     message.chunks_merged = status.chunks_merged
     message.chunks_refused = status.chunks_refused
     message.refusal_reasons = list(status.refusals)
     message.refusal_counts = list(status.refusals.values())
     message.last_refusal = status.last_refusal
+    message.inactive_messages = status.inactive_messages
     message.underruns = status.underruns
     message.position_clamps = np.array(status.position_clamps, dtype=np.uint64)
     message.velocity_clamps = np.array(status.velocity_clamps, dtype=np.uint64)
+    message.acceleration_clamps = np.array(status.acceleration_clamps, dtype=np.uint64)
+    message.jerk_clamps = np.array(status.jerk_clamps, dtype=np.uint64)
     message.rows_remaining = status.rows_remaining
     message.latency_s = status.latency_s
     message.rows_skipped = status.rows_skipped
+    message.splice_rad = status.splice_rad
     message.tick_lateness_ms = status.tick_lateness_ms
     message.tick_lateness_max_ms = status.tick_lateness_max_ms
+    message.ticks_missed = missed
+    message.scheduling = scheduling
     return message

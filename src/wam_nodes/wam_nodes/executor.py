@@ -1,106 +1,199 @@
-"""The only writer to the arms: chunks of actions in, one limited command per tick out."""
+"""The only writer to the arms: what a source wants in, one limited command per tick out."""
 
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import Any, Final
 
 from rclpy.node import Node
 from rclpy.task import Future
+from std_msgs.msg import Empty, String
 from std_srvs.srv import Trigger
-from wam_msgs.msg import ActionChunk, AppliedAction, EpisodeEvent, ExecutorState, Proprioception
-from wam_msgs.srv import PredictChunk, StartExecution
+from wam_msgs.msg import (
+    ActionChunk,
+    AppliedAction,
+    ExecutorState,
+    JointTarget,
+    MotorHealth,
+    Proprioception,
+    StreamStatus,
+)
+from wam_msgs.srv import GoToPose, Handover, PredictChunk, StartExecution
 
+from wam_bringup import environment
 from wam_bringup.config import load_rig
 from wam_bringup.parameters import declare
+from wam_core.chunk import check
 from wam_core.errors import WamError
-from wam_core.executor import ChunkRequest, ExecutorCore
-from wam_core.joints import Vector
-from wam_core.limiter import JointLimiter
-from wam_core.status import ExecutorStatus, State
-from wam_nodes.conversions import nanoseconds, time_message, vector
-from wam_nodes.diagnostics import Diagnostics, Report
+from wam_core.executor import ChunkRequest, ExecutorCore, Tick
+from wam_core.status import ExecutorStatus
+from wam_nodes.arm_commands import ArmCommands
+from wam_nodes.control_loop import ControlLoop
+from wam_nodes.conversions import nanoseconds, vector
+from wam_nodes.diagnostics import Diagnostics
 from wam_nodes.execution import (
-    COMMANDS,
     applied_action,
-    arm_commands,
     chunk_fields,
     executor_state,
+    motor_reading,
     predict_request,
 )
+from wam_nodes.executor_account import ExecutorAccount
 from wam_nodes.executor_parameters import Parameters
 from wam_nodes.qos import EVERY
-from wam_nodes.runner import run
-from wam_nodes.ticker import Ticker
+from wam_nodes.realtime import Realtime, prepare
+from wam_nodes.runner import run_to_rest
+
+_REST_S: Final = 2.0  # wall time; within the limits of a rig's file arms come to rest sooner
 
 
 class ExecutorNode(Node):
-    """/action_chunk, /proprioception -> the followers' command topics, /executor_state."""
+    """Messages and services on the spinning thread, the tick on a thread of its own.
 
-    def __init__(self) -> None:
+    The tick takes a command out of the core and sends it; its record, its request and its state
+    are published on the spinning thread.
+
+    prepare: makes the process a real-time process, from a priority and a CPU; by default nothing
+    of the kind, for a process that does other things too.
+    """
+
+    def __init__(
+        self, prepare: Callable[[int, int], Realtime] = lambda priority, cpu: Realtime()
+    ) -> None:
         super().__init__('executor')
         parameters = declare(self, Parameters)
         rig = load_rig(parameters.rig)
         config = parameters.config()
-        self._core = ExecutorCore(config, JointLimiter.of(rig))
-        self._gripper = rig.gripper
-        self._state = State.IDLE
-        self._refused = 0  # chunks, as of the last event
-        self._arms = {
-            side: [
-                self.create_publisher(kind, f'/{robot}/commands/{topic}', EVERY)
-                for kind, topic in COMMANDS
-            ]
-            for side, robot in rig.followers.items()
-        }
+        self._core = ExecutorCore(config, rig, parameters.speed_scale)
+        self._lock = threading.Lock()  # of the core
+        self._robots = tuple(rig.followers.values())
+        self._commands = ArmCommands(self, rig)
         self._states = self.create_publisher(ExecutorState, '/executor_state', EVERY)
         self._applied = self.create_publisher(AppliedAction, '/applied_action', EVERY)
-        self._events = self.create_publisher(EpisodeEvent, '/episode_event', EVERY)
-        self.create_subscription(Proprioception, '/proprioception', self._proprioception, EVERY)
-        self.create_subscription(ActionChunk, '/action_chunk', self._action_chunk, EVERY)
         self._policy = self.create_client(PredictChunk, '/policy/predict_chunk')
         self._pending: Future | None = None
+        self._done: deque[tuple[Tick, ExecutorStatus]] = deque()
+        self._records = self.create_guard_condition(self._publish)
+        # Simulated time waits for the others; a process that goes before them would gain nothing.
+        simulated = self.get_parameter('use_sim_time').value
+        realtime = prepare(
+            0 if simulated else parameters.realtime_priority, parameters.realtime_cpu
+        )
+        for refusal in realtime.refusals:
+            self.get_logger().warning(refusal)
+        self._loop = ControlLoop(self, config.period_ns, self._tick, realtime)
+        self._account = ExecutorAccount(self)
+        self._subscribe()
         self._serve()
         Diagnostics(self, self._report)
-        self._ticker = Ticker(self, config.period_ns, self._tick)
+        self._loop.start()
+
+    def finish(self) -> Callable[[], bool]:
+        """Begins to bring the arms to rest. Returns what says whether the node may go."""
+        with self._lock:
+            self._core.stop('the executor was told to end')
+        deadline = time.monotonic() + _REST_S
+        return lambda: self._core.status.at_rest or time.monotonic() > deadline
+
+    def destroy_node(self) -> None:
+        """Ends the control thread first."""
+        self._loop.close()
+        super().destroy_node()
+
+    # -- the control thread
+
+    def _tick(self, now_ns: int, deadline_ns: int) -> None:
+        with self._lock:
+            tick = self._core.tick(now_ns, deadline_ns)
+            status = self._core.status
+        if tick.command is not None:
+            self._commands.send(tick.command)
+        self._done.append((tick, status))
+        self._records.trigger()
+
+    # -- the spinning thread
+
+    def _publish(self) -> None:
+        while self._done:
+            tick, status = self._done.popleft()
+            if tick.applied is not None:
+                self._applied.publish(applied_action(tick.applied))
+            if tick.request is not None:
+                self._ask(tick.request)
+            loop = self._loop
+            self._states.publish(executor_state(status, loop.missed, loop.scheduling))
+            self._account.tell(status)
+
+    def _subscribe(self) -> None:
+        for kind, topic, callback in (
+            (Proprioception, '/proprioception', self._on_proprioception),
+            (ActionChunk, '/action_chunk', self._on_action_chunk),
+            (JointTarget, '/joint_target', self._on_joint_target),
+            (StreamStatus, '/stream_status', self._on_stream_status),
+            (MotorHealth, '/motor_health', self._on_motor_health),
+            (Empty, '/operator_heartbeat', self._on_heartbeat),
+            (String, '/stop', self._on_stop),
+        ):
+            self.create_subscription(kind, topic, callback, EVERY)
 
     def _serve(self) -> None:
         self.create_service(StartExecution, '/executor/start', self._start)
+        self.create_service(Handover, '/executor/handover', self._handover)
+        self.create_service(GoToPose, '/executor/go_to_pose', self._go_to_pose)
         for name, action in (('hold', self._hold), ('stop', self._stop), ('reset', self._reset)):
             self.create_service(Trigger, f'/executor/{name}', partial(self._trigger, action))
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
-    def _proprioception(self, message: Proprioception) -> None:
-        self._core.measured(vector(message.position), nanoseconds(message.header.stamp))
+    def _on_proprioception(self, message: Proprioception) -> None:
+        position, stamp_ns = vector(message.position), nanoseconds(message.header.stamp)
+        stamps = [nanoseconds(stamp) for stamp in message.arm_stamps]
+        with self._lock:
+            if self._core.measured(position, stamp_ns):
+                self._core.watchdogs.heard('arm', dict(zip(self._robots, stamps, strict=True)))
 
-    def _action_chunk(self, message: ActionChunk) -> None:
-        self._core.offer(chunk_fields(message), self._now_ns())
+    def _on_action_chunk(self, message: ActionChunk) -> None:
+        fields = chunk_fields(message)
+        checked = check(fields)  # the long part; the tick must not wait for it
+        with self._lock:
+            self._core.offer(fields, self._now_ns(), checked)
 
-    def _tick(self, now_ns: int, deadline_ns: int) -> None:
-        tick = self._core.tick(now_ns, deadline_ns)
-        if tick.command is not None:
-            self._send(tick.command)
-        if tick.applied is not None:
-            self._applied.publish(applied_action(tick.applied))
-        if tick.request is not None:
-            self._ask(tick.request, now_ns)
-        status = self._core.status
-        self._states.publish(executor_state(status))
-        self._tell_state(status, now_ns)
+    def _on_joint_target(self, message: JointTarget) -> None:
+        position, stamp_ns = vector(message.position), nanoseconds(message.header.stamp)
+        with self._lock:
+            self._core.target(message.source, position, stamp_ns, self._now_ns())
 
-    def _send(self, command: Vector) -> None:
-        for side, messages in arm_commands(command, self._gripper).items():
-            for publisher, message in zip(self._arms[side], messages, strict=True):
-                publisher.publish(message)
+    def _on_stream_status(self, message: StreamStatus) -> None:
+        stamps = [nanoseconds(stamp) for stamp in message.newest]
+        with self._lock:
+            self._core.watchdogs.heard(
+                message.kind, dict(zip(message.names, stamps, strict=False))
+            )
 
-    def _ask(self, request: ChunkRequest, now_ns: int) -> None:
+    def _on_motor_health(self, message: MotorHealth) -> None:
+        if message.robot not in self._robots:
+            return
+        reading = motor_reading(message)
+        with self._lock:
+            self._core.watchdogs.motors(reading, self._now_ns())
+
+    def _on_heartbeat(self, _: Empty) -> None:
+        with self._lock:
+            self._core.watchdogs.heartbeat(self._now_ns())
+
+    def _on_stop(self, message: String) -> None:
+        with self._lock:
+            self._core.stop(f'topic /stop: {message.data}' if message.data else 'topic /stop')
+
+    def _ask(self, request: ChunkRequest) -> None:
         if self._pending is not None:
             self._policy.remove_pending_request(self._pending)
             self._pending = None
         if not self._policy.service_is_ready():
-            self._core.request_refused(
-                request.request_id, now_ns, 'service /policy/predict_chunk is absent'
-            )
+            self._refused(request.request_id, 'service /policy/predict_chunk is absent')
             return
         self._pending = self._policy.call_async(predict_request(request))
         self._pending.add_done_callback(partial(self._asked, request.request_id))
@@ -108,15 +201,35 @@ class ExecutorNode(Node):
     def _asked(self, request_id: int, future: Future) -> None:
         answer = future.result()
         if answer is not None and not answer.accepted:
-            self._core.request_refused(request_id, self._now_ns(), answer.message)
+            self._refused(request_id, answer.message)
 
-    def _start(
-        self, request: StartExecution.Request, response: StartExecution.Response
-    ) -> StartExecution.Response:
-        try:
+    def _refused(self, request_id: int, text: str) -> None:
+        with self._lock:
+            self._core.request_refused(request_id, self._now_ns(), text)
+
+    def _start(self, request: Any, response: Any) -> Any:
+        def start() -> None:
             response.generation = self._core.start(
                 request.source, request.mode, request.task, self._now_ns()
             )
+
+        return self._attempt(start, response)
+
+    def _handover(self, request: Any, response: Any) -> Any:
+        return self._attempt(lambda: self._core.handover(request.source, self._now_ns()), response)
+
+    def _go_to_pose(self, request: Any, response: Any) -> Any:
+        def go() -> None:
+            response.generation, response.duration_s = self._core.go_to_pose(
+                request.pose, self._now_ns()
+            )
+
+        return self._attempt(go, response)
+
+    def _attempt(self, action: Callable[[], None], response: Any) -> Any:
+        try:
+            with self._lock:
+                action()
             response.accepted = True
         except WamError as error:
             response.message = str(error)
@@ -125,63 +238,32 @@ class ExecutorNode(Node):
     def _trigger(
         self, action: Callable[[], None], request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
-        action()
-        response.success = True
-        response.message = f'state is {self._core.status.state.name}'
+        try:
+            with self._lock:
+                action()
+            response.success = True
+            response.message = f'state is {self._core.status.state.name}'
+        except WamError as error:
+            response.message = str(error)
         return response
 
     def _hold(self) -> None:
-        self._core.hold(self._now_ns())
+        self._core.hold()
 
     def _stop(self) -> None:
-        self._core.stop('service /executor/stop', self._now_ns())
+        self._core.stop('service /executor/stop')
 
     def _reset(self) -> None:
         self._core.reset(self._now_ns())
 
-    def _tell_state(self, status: ExecutorStatus, now_ns: int) -> None:
-        if status.state is self._state:
-            return
-        text = f'{self._state.name} -> {status.state.name}'
-        self._state = status.state
-        if status.state is State.STOPPED:
-            self._tell('stop', f'{text}: {status.stop_reason}', now_ns)
-            self.get_logger().warning(f'stopped: {status.stop_reason}')
-        else:
-            self._tell('state', text, now_ns)
-
-    def _tell(self, kind: str, text: str, now_ns: int) -> None:
-        event = EpisodeEvent(node='executor', kind=kind, text=text)
-        event.header.stamp = time_message(now_ns)
-        self._events.publish(event)
-
-    def _report(self) -> Report:
-        """Once per second; refusals become an event here, so a flood of chunks makes no flood."""
-        status = self._core.status
-        faults = []
-        if status.chunks_refused > self._refused:
-            faults.append(f'chunk refused: {status.last_refusal}')
-            self._tell('fault', faults[0], self._now_ns())
-        self._refused = status.chunks_refused
-        if status.state is State.STOPPED:
-            faults.append(f'stopped: {status.stop_reason}')
-        if status.state is State.HOLDING and status.last_request_refusal:
-            faults.append(f'no chunk: {status.last_request_refusal}')
-        values = {
-            'state': status.state.name,
-            'underruns': status.underruns,
-            'chunks merged': status.chunks_merged,
-            'chunks refused': status.chunks_refused,
-            'requests sent': status.requests_sent,
-            'requests refused': status.requests_refused,
-            'requests timed out': status.requests_timed_out,
-            'clock jumps': status.clock_jumps,
-            'measurements ignored': status.measurements_ignored,
-            'tick lateness max [ms]': f'{status.tick_lateness_max_ms:.2f}',
-        }
-        return Report(tuple(faults), values=values)
+    def _report(self) -> Any:
+        with self._lock:
+            status = self._core.status
+        return self._account.report(status, self._loop.missed, self._loop.scheduling)
 
 
 def main() -> int:
     """Runs the node, if it is the only one in its domain."""
-    return run(ExecutorNode, heartbeat=(ExecutorState, '/executor_state'))
+    environment.apply_control()
+    make = partial(ExecutorNode, prepare)
+    return run_to_rest(make, ExecutorNode.finish, (ExecutorState, '/executor_state'))

@@ -67,6 +67,7 @@ class PolicyNode(Node):
         self._task: str | None = None  # that the policy was reset to
         self._inferring: int | None = None  # request that the worker is at
         self._resets = 0  # that wait for the worker, or that it is at
+        self._started_anew = True  # nobody has reset it yet
         self._counts: Counter[str] = Counter()
         self._stage_ms: dict[str, float] = {}
         self._fault = ''  # newest since the last report
@@ -97,6 +98,8 @@ class PolicyNode(Node):
         self, request: PredictChunk.Request, response: PredictChunk.Response
     ) -> PredictChunk.Response:
         try:
+            if self._started_anew:
+                self._resume(request.task)
             observation, inference = self._prepare(request)
         except WamError as error:
             self._counts['requests refused'] += 1
@@ -107,6 +110,23 @@ class PolicyNode(Node):
         future.add_done_callback(partial(self._answer, request, observation.stamp_ns))
         response.accepted = True
         return response
+
+    def _resume(self, task: str) -> None:
+        """A process that was started again in the middle of a run learns its task from it."""
+        self._started_anew = False
+        self.get_logger().warning(f'asked before it was reset: resets itself to {task!r}')
+        self._resets += 1
+        future = self._worker.run(partial(self._policy.reset, task))
+        future.add_done_callback(lambda done: self._reset_done(task, done.result()))
+
+    def _reset_done(self, task: str, outcome: Any) -> str:
+        """Why the reset failed; empty: it did not."""
+        self._resets -= 1
+        self._task = None
+        if (error := outcome.exception()) is not None:
+            return self._failed(f'reset to {task!r}', error)
+        self._task = task
+        return ''
 
     def _prepare(self, request: PredictChunk.Request) -> tuple[Observation, InferenceRequest]:
         """What the worker needs. Raises WamError when the request can't be served now."""
@@ -164,15 +184,11 @@ class PolicyNode(Node):
         if request.policy not in ('', self._spec.name):
             response.message = f'policy {request.policy!r}, but {self._spec.name!r} is loaded'
             return response
+        self._started_anew = False
         self._resets += 1
         outcome = await self._worker.run(partial(self._policy.reset, request.task))
-        self._resets -= 1
-        self._task = None
-        if (error := outcome.exception()) is not None:
-            response.message = self._failed(f'reset to {request.task!r}', error)
-            return response
-        self._task = request.task
-        response.accepted = True
+        response.message = self._reset_done(request.task, outcome)
+        response.accepted = not response.message
         return response
 
     def _failed(self, what: str, error: BaseException) -> str:

@@ -7,6 +7,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from wam_msgs.msg import Proprioception
 
+from wam_bringup import environment
 from wam_bringup.config import load_rig
 from wam_bringup.parameters import declare, parameter
 from wam_core.arm_pairing import ArmPairing, RigState
@@ -16,6 +17,7 @@ from wam_nodes.conversions import nanoseconds, pose_message, time_message
 from wam_nodes.diagnostics import Diagnostics, Report
 from wam_nodes.qos import EVERY
 from wam_nodes.runner import run
+from wam_nodes.stream_status import StreamStatusPublisher
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class ProprioceptionNode(Node):
                 JointState, f'/{robot}/joint_states', partial(self._joint_state, side), EVERY
             )
         Diagnostics(self, self._report)
+        StreamStatusPublisher(self, 'arm', self._newest)
 
     def _joint_state(self, side: str, message: JointState) -> None:
         states = self._pairing.add(
@@ -62,6 +65,10 @@ class ProprioceptionNode(Node):
         for state in states:
             self._proprioception.publish(proprioception_message(state))
             self._published += 1
+
+    def _newest(self) -> dict[str, int | None]:
+        newest = self._pairing.newest_ns
+        return {robot: newest.get(side) for side, robot in self._robots.items()}
 
     def _report(self) -> Report:
         now_ns = self.get_clock().now().nanoseconds
@@ -92,4 +99,5 @@ def proprioception_message(state: RigState) -> Proprioception:
 
 def main() -> int:
     """Runs the node."""
+    environment.apply_control()
     return run(ProprioceptionNode)

@@ -20,8 +20,10 @@ from wam_msgs.msg import (
     ExecutorState,
     FrameSet,
     JointTarget,
+    MotorHealth,
     PredictedFuture,
     Proprioception,
+    StreamStatus,
     TaskState,
 )
 
@@ -45,6 +47,8 @@ _STACK: Final = {
     '/applied_action': AppliedAction,
     '/episode_event': EpisodeEvent,
     '/joint_target': JointTarget,
+    '/motor_health': MotorHealth,
+    '/stream_status': StreamStatus,
     '/diagnostics': DiagnosticArray,
 }
 _COMMANDS: Final = {

@@ -19,15 +19,22 @@ class RolloutLink:
     service_timeout_s: for an answer, wall time, since a service may be what moves the ROS clock.
     retry_s: wall time after which a call that can be repeated is.
     clock_timeout_s: wall time for which the ROS clock may stand still.
+    settings: where these times are set, for error messages.
     """
 
     def __init__(
-        self, node: Node, service_timeout_s: float, retry_s: float, clock_timeout_s: float
+        self,
+        node: Node,
+        service_timeout_s: float,
+        retry_s: float,
+        clock_timeout_s: float,
+        settings: str = 'config/rollout.yaml',
     ) -> None:
         self._node = node
         self._service_timeout_s = service_timeout_s
         self._retry_s = retry_s
         self._clock_timeout_s = clock_timeout_s
+        self._settings = settings
         self._clients: dict[str, Any] = {}
         self._waiting: list[Future] = []
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -40,10 +47,6 @@ class RolloutLink:
     def now_ns(self) -> int:
         """On the ROS clock."""
         return int(self._node.get_clock().now().nanoseconds)
-
-    def present(self, name: str) -> bool:
-        """Whether somebody offers the service."""
-        return bool(self._clients[name].service_is_ready())
 
     async def call(self, name: str, request: Any, *, repeatable: bool = False) -> Any:
         """The answer of a service. Raises WamError when there is none in time.
@@ -101,7 +104,7 @@ class RolloutLink:
 
     def _expire(self, deadline: float, what: str) -> None:
         if time.monotonic() > deadline:
-            raise WamError(f'{what}, waited long enough (timeouts of config/rollout.yaml)')
+            raise WamError(f'{what}, waited long enough (timeouts of {self._settings})')
 
     async def _poll(self) -> None:
         future = Future()

@@ -44,6 +44,7 @@ class Parameters:
     success_hold_s: float = parameter(
         0.5, 'that a rollout goes on after its success', unit='s', lower=0.0, upper=60.0
     )
+    home_after: bool = parameter(False, 'whether the arms go to the start pose after a rollout')
     first_chunk_timeout_s: float = parameter(
         60.0, 'from the start of the run to its first chunk', unit='s', lower=0.1, upper=600.0
     )

@@ -10,20 +10,30 @@ import numpy as np
 from std_srvs.srv import Trigger
 from wam_msgs.action import RunRollout
 from wam_msgs.msg import EpisodeEvent, ExecutorState, Proprioception, TaskState
-from wam_msgs.srv import ResetPolicy, ResetScene, StartEpisode, StartExecution, StopEpisode
+from wam_msgs.srv import (
+    GoToPose,
+    ResetPolicy,
+    ResetScene,
+    StartEpisode,
+    StartExecution,
+    StopEpisode,
+)
 
 from wam_core.errors import WamError
 from wam_core.joints import GRIPPERS
 from wam_core.rollout import Ending, RolloutMonitor
 from wam_core.status import State
 from wam_nodes.conversions import nanoseconds, time_message
+from wam_nodes.rollout_arms import RolloutArms
 from wam_nodes.rollout_link import RolloutLink
 from wam_nodes.rollout_plan import Parameters, Plan
 
 SERVICES: Final = {
     '/policy/reset': ResetPolicy,
     '/executor/hold': Trigger,
+    '/arms/open': Trigger,
     '/executor/start': StartExecution,
+    '/executor/go_to_pose': GoToPose,
     '/recorder/start_episode': StartEpisode,
     '/recorder/stop_episode': StopEpisode,
 }
@@ -59,7 +69,9 @@ class RolloutSequence:
         self._complaints = complaints
         self._simulated = plan.seed >= 0
         self._phase = 'resetting'
-        self._state: ExecutorState | None = None
+        self._arms = RolloutArms(
+            link, parameters.settle_timeout_s, lambda: 'cancelled' if cancelled() else ''
+        )
         self._truth: TaskState | None = None
         self._reset_ns = link.now_ns()
         self._still_ns: int | None = None  # since when the arms have been still, and ...
@@ -73,7 +85,7 @@ class RolloutSequence:
         """Takes the executor's newest state."""
         if message.state not in _STATES:
             return
-        self._state = message
+        self._arms.state = message
         if self._monitor is not None:
             self._monitor.executor(
                 nanoseconds(message.header.stamp),
@@ -103,10 +115,11 @@ class RolloutSequence:
     def report(self) -> None:
         """Sends the feedback of this moment."""
         message = RunRollout.Feedback(phase=self._phase)
-        if self._monitor is not None and self._state is not None:
+        state = self._arms.state
+        if self._monitor is not None and state is not None:
             message.elapsed_s = self._monitor.elapsed_ns(self._link.now_ns()) / 1e9
-            message.chunks = self._state.chunks_merged
-            message.underruns = self._state.underruns
+            message.chunks = state.chunks_merged
+            message.underruns = state.underruns
             message.stage = self._monitor.stages[-1] if self._monitor.stages else ''
             message.score = self._monitor.score
         self._feedback(message)
@@ -122,22 +135,25 @@ class RolloutSequence:
         self._phase = 'closing'
         duration_s = self._monitor.elapsed_ns(self._link.now_ns()) / 1e9 if self._monitor else 0.0
         problems = [ending.message]
-        for close in (self._hold, partial(self._close_recording, ending)):
+        for close in (self._arms.hold, partial(self._close_recording, ending)):
             try:
                 await close()
             except WamError as error:
                 problems.append(str(error))
                 ending = Ending('aborted', '')
+        if self._parameters.home_after:
+            try:
+                await self._arms.home()
+            except WamError as error:  # the outcome of the rollout stands
+                problems.append(str(error))
         return self._result(ending.outcome, duration_s, '; '.join(problems))
 
     async def _prepare(self) -> None:
-        await self._hold()
-        await self._until(lambda: self._state is not None, 'a state of the executor')
-        assert self._state is not None
-        if self._state.state == ExecutorState.STOPPED:
-            raise WamError(f'the executor is stopped: {self._state.stop_reason} (/executor/reset)')
+        await self._arms.come_to_rest()
         if self._simulated:
             await self._reset_scene()
+        else:
+            await self._arms.open()
         self._reset_ns = self._link.now_ns()
         self._still_ns = None
         self._phase = 'waiting'
@@ -215,8 +231,6 @@ class RolloutSequence:
 
         def over() -> bool:
             ending = monitor.ending(self._link.now_ns())
-            if ending is None and not self._link.present('/policy/reset'):
-                ending = Ending('aborted', 'the policy node has vanished')
             if ending is not None:
                 endings.append(ending)
             return bool(endings)
@@ -229,9 +243,6 @@ class RolloutSequence:
         if ending.starved and (complaints := self._complaints()):
             return Ending(ending.outcome, f'{ending.message} ({complaints})')
         return ending
-
-    async def _hold(self) -> None:
-        await self._link.call('/executor/hold', Trigger.Request(), repeatable=True)
 
     async def _close_recording(self, ending: Ending) -> None:
         if not self._recording:

@@ -7,6 +7,7 @@ from typing import Final, cast
 from wam_core.errors import WamError
 from wam_core.joints import DIM
 from wam_core.rig import RigSpec
+from wam_policy.ensembling import EnsemblingPolicy
 from wam_policy.policy import Policy, PolicyConfig, PolicySpec
 
 GROUP: Final = 'wam.policies'
@@ -18,7 +19,7 @@ def available() -> list[str]:
 
 
 def load(config: PolicyConfig) -> Policy:
-    """Builds the policy of ``config.entry_point``.
+    """Builds the policy of ``config.entry_point``, ensembling where that is configured.
 
     Raises WamError for a name that is not installed, with those that are, and for an import that
     fails. The policy itself raises WamError for options that it does not accept.
@@ -37,7 +38,10 @@ def load(config: PolicyConfig) -> Policy:
         raise WamError(
             f'policy {config.spec.name!r}: {entry.value} cannot be imported: {error}'
         ) from error
-    return cast(Callable[[PolicyConfig], Policy], factory)(config)
+    policy = cast(Callable[[PolicyConfig], Policy], factory)(config)
+    if config.ensembling is not None:
+        return EnsemblingPolicy(policy, config.ensembling)
+    return policy
 
 
 def check_rig(spec: PolicySpec, rig: RigSpec) -> None:

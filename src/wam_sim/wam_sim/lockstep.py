@@ -12,7 +12,6 @@ from wam_core.chunk import ChunkFields
 from wam_core.errors import WamError
 from wam_core.executor import Applied, ExecutorConfig, ExecutorCore
 from wam_core.joints import DIM
-from wam_core.limiter import JointLimiter
 from wam_core.policy import Image, InferenceRequest, Matrix, Observation, PolicySpec, Prediction
 from wam_core.requests import ChunkRequest
 from wam_core.task import TaskSpec
@@ -112,7 +111,7 @@ class _Episode:
         self, policy: ChunkPolicy, task: TaskSpec, rig: SimRig, mode: str, config: LockstepConfig
     ) -> None:
         self._policy, self._task, self._rig, self._config = policy, task, rig, config
-        self._core = ExecutorCore(config.executor, JointLimiter.of(rig.rig))
+        self._core = ExecutorCore(config.executor, rig.rig)
         self._seen: deque[Observation] = deque()
         self._asked: ChunkRequest | None = None
         self._answer: tuple[int, ChunkFields] | None = None
@@ -176,18 +175,22 @@ class _Episode:
         if too_fresh or observation.stamp_ns < asked.not_before_ns:
             return
         self._asked = None
-        request = InferenceRequest(asked.request_id, asked.task, asked.mode, asked.prefix)
+        request = InferenceRequest(
+            asked.request_id, asked.task, asked.mode, asked.prefix, asked.prefix_start_ns
+        )
         due = now + round(self._config.latency_s * _NS)
         try:
             prediction = self._policy.infer(observation, request)
         except WamError as error:
-            self._answer = due, self._fields(asked, observation, _NO_ACTIONS, str(error))
+            prediction, text = Prediction(_NO_ACTIONS), str(error)
         else:
-            self._answer = due, self._fields(asked, observation, prediction.actions, '')
+            text = ''
+        self._answer = due, self._fields(asked, observation, prediction, text)
 
     def _fields(
-        self, asked: ChunkRequest, observation: Observation, actions: Matrix, error: str
+        self, asked: ChunkRequest, observation: Observation, prediction: Prediction, error: str
     ) -> ChunkFields:
+        actions = prediction.actions
         return ChunkFields(
             request_id=asked.request_id,
             generation=asked.generation,
@@ -197,6 +200,7 @@ class _Episode:
             horizon=len(actions),
             action_dim=actions.shape[1],
             actions=actions.ravel(),
+            prefix_rows=prediction.prefix_rows,
             error=error,
         )
 

@@ -16,6 +16,7 @@ ROLLOUT = [
     'proprioception',
     'policy',
     'recorder',
+    'arms',
     'executor',
     'rollout',
 ]
@@ -89,7 +90,7 @@ def test_an_extra_parameter_file_comes_last(tmp_path: Path) -> None:
         ({'rig': 'alhoa'}, "['aloha', 'sim']"),
         ({'policy': 'cosmo'}, "'hold', 'replay', 'scripted'"),
         ({'task': 'fold'}, "'peg_insertion', 'transfer_cube'"),
-        ({'mode': 'fast'}, "('sync', 'async')"),
+        ({'mode': 'fast'}, "('sync', 'async', 'rtc')"),
         ({'tsak': 'x'}, "'rig', 'policy'"),
         ({'parameters': '/nowhere.yaml'}, '/nowhere.yaml'),
         ({'rig': '/nowhere.yaml'}, '/nowhere.yaml'),

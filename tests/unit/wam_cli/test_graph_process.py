@@ -1,9 +1,11 @@
 """What is said when the graph in the background fails."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from wam_cli import parking
 from wam_cli.graph_process import GraphProcess
 from wam_core.errors import WamError
 
@@ -33,3 +35,39 @@ def test_a_graph_that_ends_at_once_is_an_error(
         assert process._child.wait(60) == 2
         with pytest.raises(WamError, match='invalid choice'):
             process.check()
+
+
+# A graph that parks: it ends at the second signal only.
+PARKING = """
+import signal, sys
+from pathlib import Path
+logs = Path(sys.argv[sys.argv.index('--log-directory') + 1])
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+(logs / 'ready').touch()
+signal.sigwait([signal.SIGTERM])
+(logs / 'park.log').write_text('on the way\\nto the sleep pose\\n')
+signal.sigwait([signal.SIGTERM])
+"""
+
+
+def test_ctrl_c_while_it_parks_stops_the_graph_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path))
+    monkeypatch.setattr(parking, 'wam', lambda *words: [sys.executable, '-c', PARKING, *words])
+    seen = []
+
+    def stopping() -> None:
+        if process.parking() and not seen:
+            seen.append(process.parking())
+            raise KeyboardInterrupt
+
+    process = GraphProcess('rollout', [], stopping)
+    with process:
+        while not (process.logs / 'ready').exists():
+            process.check()
+        assert process.parking() == ''
+        process.stop()
+    assert seen == ['to the sleep pose']
+    assert process._child is not None
+    assert process._child.returncode == 0

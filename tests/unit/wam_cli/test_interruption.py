@@ -11,13 +11,14 @@ from wam_cli.interruption import Interruption
 
 @pytest.fixture
 def interruption() -> Iterator[Interruption]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+    before = {number: signal.getsignal(number) for number in numbers}
     yield Interruption()
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_a_signal_waits_for_the_next_check(interruption: Interruption, number: int) -> None:
     interruption.check()
     os.kill(os.getpid(), number)

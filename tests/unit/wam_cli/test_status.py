@@ -21,6 +21,12 @@ def test_known_numbers_are_shown() -> None:
         assert part in text
 
 
+@pytest.mark.parametrize('phase', ['running', 'stopping the graph'])
+def test_what_a_person_may_do_stands_at_the_end(phase: str) -> None:
+    assert Status('t', phase=phase, hint='space: stop').text().endswith(' | space: stop')
+    assert not Status('t', phase=phase).text().endswith('| ')
+
+
 def test_off_a_terminal_lines_are_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(status.time, 'monotonic', lambda: now[0])

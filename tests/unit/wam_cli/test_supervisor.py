@@ -23,6 +23,9 @@ def stop(*_):
         os._exit(0)
 signal.signal(signal.SIGTERM, stop)
 print(name, 'up', flush=True)
+if kind == 'ends':
+    print(name, 'ends', flush=True)
+    sys.exit(0)
 if kind == 'dies':
     print('\\n'.join(f'line {k}' for k in range(2000)))
     sys.exit('the reason')
@@ -30,7 +33,7 @@ while True:
     signal.pause()
 """
 
-# argv: log directory, then name,kind,respawn,required for each process.
+# argv: log directory, then name,kind,respawn,required[,at_end] for each process.
 PARENT = """
 import asyncio, os, sys
 from pathlib import Path
@@ -38,9 +41,9 @@ from wam_cli.node_log import NodeLog
 from wam_cli.supervisor import Process, Supervisor
 processes = []
 for word in sys.argv[2:]:
-    name, kind, respawn, required = word.split(',')
+    name, kind, respawn, required, *end = word.split(',')
     command = (sys.executable, os.environ['CHILD'], name, kind)
-    processes.append(Process(name, command, respawn == '1', required == '1'))
+    processes.append(Process(name, command, respawn == '1', required == '1', bool(end)))
 log = NodeLog(Path(sys.argv[1]), echo=True)
 print('RESULT', asyncio.run(Supervisor(processes, log, os.environ, grace_s=1.0).run()))
 """
@@ -177,3 +180,73 @@ def test_a_killed_supervisor_leaves_no_process(supervise: Callable[..., Parent])
     assert len(parent.children()) == 2
     parent.popen.kill()
     wait(lambda: parent.children() == [], parent)
+
+
+# What runs at the end stands between a and c: it runs when c has ended and a has not.
+AT_END = ('a,runs,0,1', 'b,{},0,0,end', 'c,runs,0,1')
+
+
+def at_end(supervise: Callable[..., Parent], kind: str) -> Parent:
+    parent = supervise(*(word.format(kind) for word in AT_END))
+    parent.await_output('[a] a up', '[c] c up', 'started c')
+    return parent
+
+
+def in_order(output: str, *texts: str) -> bool:
+    places = [output.find(text) for text in texts]
+    return -1 not in places and places == sorted(places)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_what_is_to_run_at_the_end_runs_when_its_turn_comes(
+    supervise: Callable[..., Parent], number: signal.Signals
+) -> None:
+    parent = at_end(supervise, 'ends')
+    assert 'b up' not in parent.output
+    parent.popen.send_signal(number)
+    output = parent.wait()
+    assert in_order(
+        output, '[c] c stops', '[wam] b runs', '[b] b ends', '[wam] b is done', '[a] a stops'
+    ), output
+    assert output.endswith('RESULT \n')
+    assert parent.children() == []
+
+
+def test_it_may_fail(supervise: Callable[..., Parent]) -> None:
+    parent = at_end(supervise, 'dies')
+    parent.popen.send_signal(signal.SIGINT)
+    output = parent.wait()
+    assert in_order(output, '[b] the reason', '[wam] b ended with exit code 1', '[a] a stops')
+    assert output.endswith('RESULT \n')
+
+
+def test_a_second_signal_cuts_it_short(supervise: Callable[..., Parent]) -> None:
+    parent = at_end(supervise, 'runs')
+    parent.popen.send_signal(signal.SIGINT)
+    parent.await_output('[b] b up')
+    parent.popen.send_signal(signal.SIGINT)
+    output = parent.wait()
+    assert in_order(output, '[wam] b is cut short', '[b] b stops', '[a] a stops'), output
+    assert output.endswith('RESULT \n')
+    assert parent.children() == []
+
+
+@pytest.mark.parametrize('number', [signal.SIGHUP, signal.SIGQUIT])
+def test_without_anybody_who_watches_it_does_not_run(
+    supervise: Callable[..., Parent], number: signal.Signals
+) -> None:
+    parent = at_end(supervise, 'ends')
+    parent.popen.send_signal(number)
+    output = parent.wait()
+    assert '[wam] no b: told to stop at once' in output
+    assert '[b]' not in output
+    assert output.endswith('RESULT \n')
+
+
+def test_after_a_failure_it_does_not_run(supervise: Callable[..., Parent]) -> None:
+    parent = at_end(supervise, 'ends')
+    next(child for child in parent.children() if 'c' in child.cmdline()).kill()
+    output = parent.wait()
+    assert '[wam] no b: c was ended by SIGKILL' in output
+    assert '[b]' not in output
+    assert 'RESULT c was ended by SIGKILL' in output

@@ -28,7 +28,8 @@ def test_a_good_chunk_becomes_rows_that_nobody_can_change() -> None:
     assert isinstance(chunk, Chunk)
     assert (chunk.request_id, chunk.generation, chunk.task) == (3, 1, 'fold')
     assert np.array_equal(chunk.actions, np.arange(28.0).reshape(2, 14))
-    assert chunk.duration_ns == 80_000_000
+    assert chunk.last_ns == 40_000_000
+    assert chunk.curve.at(1.0).position == pytest.approx(np.arange(14.0, 28.0))
     with pytest.raises(ValueError, match='read-only'):
         chunk.actions[0, 0] = 1.0
 
@@ -51,7 +52,7 @@ def test_the_rows_are_a_copy_of_what_came() -> None:
         ({'horizon': -1}, 'malformed', 'horizon = -1, allowed 1 to 1000'),
         ({'horizon': 1001}, 'malformed', 'horizon = 1001, allowed 1 to 1000'),
         ({'actions': np.zeros((2, 14))}, 'malformed', 'actions has shape (2, 14)'),
-        ({'dt_ns': 0}, 'malformed', 'dt = 0 s, allowed above 0 to 1 s'),
+        ({'dt_ns': 0}, 'malformed', 'dt = 0 s, allowed 0.001 to 1 s'),
         ({'dt_ns': -1_000_000}, 'malformed', 'dt = -0.001 s'),
         ({'dt_ns': 2 * 10**9}, 'malformed', 'dt = 2 s'),
         ({'prefix_rows': 3}, 'malformed', 'prefix_rows = 3, allowed 0 to the horizon 2'),

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from wam_core.errors import WamError
-from wam_core.limiter import JointLimiter
+from wam_core.motion_limits import MotionLimits
 from wam_core.policy import parse_policy
 from wam_core.rig import parse_grippers, parse_rig
 from wam_core.task import parse_task
@@ -43,7 +43,8 @@ def changed(manifest: Any, path: str, value: object) -> Any:
 @pytest.mark.parametrize('path', sorted((CONFIG / 'rigs').glob('*.yaml')), ids=lambda p: p.stem)
 def test_a_shipped_rig_is_whole(path: Path) -> None:
     rig = parse_rig(path.stem, read(f'rigs/{path.name}'), GRIPPERS, path.name)
-    for vector in (rig.lower, rig.upper, rig.velocity, rig.start_pose, rig.sleep_pose):
+    names = ('lower', 'upper', 'velocity', 'acceleration', 'jerk', 'start_pose', 'sleep_pose')
+    for vector in (getattr(rig, name) for name in names):
         assert vector.shape == (14,)
         assert np.array_equal(vector[:7], vector[7:])
         assert not vector.flags.writeable
@@ -51,7 +52,9 @@ def test_a_shipped_rig_is_whole(path: Path) -> None:
     assert np.degrees(rig.lower[1:3]) == pytest.approx([-106.0, -101.0], abs=0.01)
     assert np.degrees(rig.upper[1:3]) == pytest.approx([72.0, 92.0], abs=0.01)
     assert np.degrees([rig.lower[4], rig.upper[4]]) == pytest.approx([-107.0, 128.0], abs=0.01)
-    JointLimiter.of(rig)
+    limits = MotionLimits.of(rig)
+    for pose in (rig.start_pose, rig.sleep_pose):
+        assert np.all((pose >= limits.reach_lower) & (pose <= limits.reach_upper))
 
 
 def test_the_gripper_profiles_are_the_constants_of_the_field() -> None:
@@ -89,7 +92,10 @@ def test_a_shipped_policy_names_its_entry_point(path: Path) -> None:
         ('limits.lower', [0.0] * 6, 'limits: lower has 6 numbers, expected 7'),
         ('limits.lower', [9.0] * 7, 'every lower must be below its upper'),
         ('limits.velocity', [0.0] * 7, 'velocity must be above 0, got 0'),
-        ('limits.jerk', 1.0, "limits: unknown key 'jerk'"),
+        ('limits.jerk', None, "limits: missing key 'jerk'"),
+        ('limits.acceleration', [-1.0] * 7, 'acceleration must be above 0, got -1'),
+        ('limits.snap', 1.0, "limits: unknown key 'snap'"),
+        ('limits.gripper_dead_band', 0.9, 'gripper_dead_band = 0.9, allowed 0 to 0.5'),
         ('start_pose', [0.0] * 6 + [2.0], 'start_pose .* is outside limits'),
         ('gripper_profile', 'mine', "gripper_profile = 'mine', expected one of"),
         ('followers.left', None, "followers: missing key 'left'"),

@@ -36,9 +36,9 @@ def moving(seconds: int, velocity: Any) -> Proprioception:
 
 def test_an_unknown_state_of_the_executor_is_ignored(sequence: RolloutSequence) -> None:
     sequence.executor_state(ExecutorState(state=17))
-    assert sequence._state is None
+    assert sequence._arms.state is None
     sequence.executor_state(ExecutorState(state=ExecutorState.HOLDING))
-    assert sequence._state is not None
+    assert sequence._arms.state is not None
 
 
 @pytest.mark.parametrize(('velocity', 'settled'), [(0.0, True), (1.0, False), (np.nan, False)])

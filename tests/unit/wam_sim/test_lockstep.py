@@ -8,6 +8,7 @@ import pytest
 from wam_bringup.config import load_policy, load_rig, load_task
 from wam_core.errors import WamError
 from wam_core.policy import Image, InferenceRequest, Observation, Prediction
+from wam_core.prefix import resample
 from wam_sim.expert.policy import ScriptedPolicy
 from wam_sim.lockstep import LockstepConfig, LockstepResult, run_episode
 
@@ -97,7 +98,7 @@ def test_one_seed_is_one_episode() -> None:
 
 
 def test_the_trace_has_a_row_per_tick_and_keeps_the_limits() -> None:
-    trace = episode('transfer_cube', 3, 'async', 1.0).trace
+    trace = episode('transfer_cube', 3, 'async', 0.9).trace
     assert set(np.diff(trace.time_ns)) == {40_000_000}
     assert trace.requested.shape == trace.limited.shape == trace.measured.shape
     assert (trace.limited >= RIG.lower).all() and (trace.limited <= RIG.upper).all()
@@ -143,10 +144,14 @@ def test_a_policy_that_fails_is_counted_and_the_arms_hold() -> None:
     ('latency_s', 'age_s', 'row'), [(0.0, 0.0, 1.0), (0.2, 0.0, 5.0), (0.2, 0.12, 8.0)]
 )
 def test_a_chunk_is_as_late_as_asked_for(latency_s: float, age_s: float, row: float) -> None:
-    """Row k is due k periods after the observation; latency 0 is delivered at the next tick."""
+    """Row k is due k periods after the observation; latency 0 is delivered at the next tick.
+
+    The first chunk is asked for at rest, and followed from its row 0 whenever it comes.
+    """
     config = LockstepConfig(latency_s=latency_s, age_s=age_s)
-    trace = run_episode(_Idle(), replace(TRANSFER, time_limit_s=1.0), 0, 'async', config).trace
-    assert trace.row[trace.row >= 0.0][0] == row
+    trace = run_episode(_Idle(), replace(TRANSFER, time_limit_s=3.0), 0, 'async', config).trace
+    assert trace.row[trace.request_id == 1][0] == 0.0
+    assert trace.row[trace.request_id == 2][0] == row
 
 
 def test_pictures_are_resized_as_asked_for_and_left_out_otherwise() -> None:
@@ -156,6 +161,46 @@ def test_pictures_are_resized_as_asked_for_and_left_out_otherwise() -> None:
     assert idle.images[0].shape == (1, 240, 320, 3) and idle.images[0].any()
     run_episode(idle, task, 0)
     assert idle.images[0].shape == (0, 0, 0, 3)
+
+
+class _Repeating(_Idle):
+    """Gives a request's prefix back, as a policy does that conditions on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[tuple[Observation, InferenceRequest]] = []
+
+    def infer(self, observation: Observation, request: InferenceRequest) -> Prediction:
+        self.requests.append((observation, request))
+        prediction = super().infer(observation, request)
+        frozen = resample(
+            request.prefix,
+            request.prefix_start_ns,
+            self.spec.dt_ns,
+            observation.stamp_ns,
+            self.spec.horizon,
+        )
+        prediction.actions[: len(frozen)] = frozen
+        return replace(prediction, prefix_rows=len(frozen))
+
+
+@pytest.mark.parametrize(('mode', 'repeated'), [('sync', 0), ('async', 0), ('rtc', 10)])
+def test_a_prefix_reaches_the_policy_and_its_repetition_the_executor(
+    mode: str, repeated: int
+) -> None:
+    policy = _Repeating()
+    config = LockstepConfig(latency_s=0.4, age_s=0.08)
+    result = run_episode(policy, replace(TRANSFER, time_limit_s=6.0), 0, mode, config)
+    # An executor refuses rows that claim to repeat a prefix that it has not sent.
+    assert result.chunks >= 2 and result.refused == 0
+    observation, request = policy.requests[-1]
+    assert request.mode == mode
+    if not repeated:
+        assert len(request.prefix) == 0
+        return
+    assert request.prefix_start_ns <= observation.stamp_ns
+    end_ns = request.prefix_start_ns + (len(request.prefix) - 1) * policy.spec.dt_ns
+    assert end_ns >= observation.stamp_ns + repeated * policy.spec.dt_ns
 
 
 def test_an_unknown_mode_is_refused() -> None:

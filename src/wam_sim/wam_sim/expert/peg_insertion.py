@@ -8,7 +8,7 @@ import numpy as np
 
 from wam_core.joints import Vector
 from wam_sim.expert.grasp import CLOSED, from_above, raised, yaw_of
-from wam_sim.expert.plan import FIRST_ANSWER_S, Check, Move
+from wam_sim.expert.plan import Check, Move
 
 _PEG_GRASP_M = 0.018  # above the table: the finger tips clear it by 6 mm
 _PEG_AXIS_M = 0.010  # where the peg lies
@@ -32,7 +32,6 @@ def moves(objects: Mapping[str, Vector]) -> tuple[list[Move], list[Check]]:
     }
     above = {side: raised(pose, _ABOVE_M) for side, pose in grasps.items()}
     steps = [
-        Move('wait', FIRST_ANSWER_S),
         Move('above', 1.6, above, _OPEN),
         Move('descend', 1.1, grasps, straight=True),
         Move('settle', 0.2),

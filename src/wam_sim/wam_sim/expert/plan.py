@@ -13,9 +13,6 @@ from wam_sim.expert.inverse_kinematics import Kinematics, between
 
 MAX_JOINT_SPEED = 1.4  # rad/s, of every arm joint: below half of the motors' pi rad/s
 MAX_GRIPPER_SPEED = 2.0  # 1/s: half of the rig's limit of 4/s
-FIRST_ANSWER_S = 0.6
-"""Pause at the start of a plan. An async executor drops the rows that are past when the answer to
-its first request arrives; no motion is lost with these."""
 _PEAK = 1.875  # peak over mean speed of a minimum-jerk move
 
 
@@ -69,7 +66,11 @@ class Plan:
 
     def rows(self, start_s: float, count: int) -> Matrix:
         """(count, 14) rows from ``start_s`` on, interpolated; beyond an end that end's row."""
-        times = np.clip(start_s / self.dt_s + np.arange(count), 0, len(self.positions) - 1)
+        return self.at(start_s + self.dt_s * np.arange(count, dtype=np.float64))
+
+    def at(self, times_s: Vector) -> Matrix:
+        """(N, 14) rows at these times, (N,), likewise."""
+        times = np.clip(times_s / self.dt_s, 0, len(self.positions) - 1)
         floor = np.floor(times).astype(int)
         ceiling = np.minimum(floor + 1, len(self.positions) - 1)
         part = (times - floor)[:, None]

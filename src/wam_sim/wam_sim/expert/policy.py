@@ -17,6 +17,9 @@ from wam_sim.expert.plan import Check, Move, Plan, build
 _STALE_S = 0.3  # objects and arms of one observation may have been read that far apart
 _ASTRAY_RAD = 0.4  # further than the motors ever lag behind: the plan was not executed
 _RETREAT_M = 0.08
+_LAG_S = 0.05  # of the arms behind their command: the servos' lag and half a period
+_SAME_RAD = 0.002  # of positions of the arms that are one
+_FINER = 8  # than the rows
 _PLAYED = 0.8  # of a chunk's length: in sync mode the executor then played the whole chunk
 
 
@@ -55,6 +58,7 @@ class ScriptedPolicy:
         self._plan: Plan | None = None
         self._phase_s = 0.0
         self._stamp_ns = 0
+        self._mode = ''  # of the request before
 
     def reset(self, task: str) -> None:
         """Forgets the plan. ``task``, the instruction, is not needed: the objects tell it."""
@@ -73,7 +77,7 @@ class ScriptedPolicy:
         plan = self._plan
         if plan is not None:
             self._phase_s = self._advance(plan, observation, request.mode)
-        self._stamp_ns = observation.stamp_ns
+        self._stamp_ns, self._mode = observation.stamp_ns, request.mode
         if plan is None or self._broken(plan, observation):
             plan = self._replan(expert, observation)
         planned = time.perf_counter()
@@ -89,6 +93,11 @@ class ScriptedPolicy:
                 'sampling': (sampled - planned) * 1e3,
             },
         )
+
+    @property
+    def progress(self) -> tuple[Plan, float] | None:
+        """The plan and how far into it, s, the newest chunk begins; None before the first."""
+        return None if self._plan is None else (self._plan, self._phase_s)
 
     @property
     def _length_s(self) -> float:
@@ -117,17 +126,27 @@ class ScriptedPolicy:
 
         Never beyond the last chunk's end: the executor held there. When the arms are far from
         that place, their last chunk did not run to its end, and the plan resumes at the row of
-        that chunk that is nearest to them.
+        that chunk that is nearest to them. A chunk that was asked for in sync mode began at its
+        arrival, which nobody told: how far it is, only the arms show while it runs.
         """
         elapsed = max(0.0, (observation.stamp_ns - self._stamp_ns) * 1e-9)
         if mode == 'sync' and elapsed > _PLAYED * self._length_s:
             elapsed = self._length_s
         elapsed = min(elapsed, self._length_s)
+        if self._mode == 'sync' and mode != 'sync':
+            return self._phase_s + self._reached(plan, observation.position, elapsed)
         passed = plan.rows(self._phase_s, round(elapsed / self._dt_s) + 1)
         away = np.abs(passed - observation.position)[:, _ARMS].max(axis=1)
         if away[-1] < _ASTRAY_RAD:
             return self._phase_s + elapsed
         return self._phase_s + int(np.argmin(away)) * self._dt_s
+
+    def _reached(self, plan: Plan, position: Vector, elapsed_s: float) -> float:
+        """Seconds into the running chunk at which the plan is where the arms are."""
+        times = np.arange(0.0, elapsed_s, self._dt_s / _FINER)
+        away = np.abs(plan.at(self._phase_s + times) - position)[:, _ARMS].max(axis=1)
+        nearest = float(times[np.argmax(away <= away.min() + _SAME_RAD)])
+        return min(nearest + _LAG_S, elapsed_s)
 
     def _broken(self, plan: Plan, observation: Observation) -> bool:
         """Whether an object is not where the plan has it now."""

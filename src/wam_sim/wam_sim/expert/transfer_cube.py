@@ -7,7 +7,7 @@ import numpy as np
 
 from wam_core.joints import Vector
 from wam_sim.expert.grasp import CLOSED, backed_off, from_above, level, raised, yaw_of
-from wam_sim.expert.plan import FIRST_ANSWER_S, Check, Move
+from wam_sim.expert.plan import Check, Move
 
 _REST_M = 0.02  # half of the cube's edge
 _ABOVE_M = 0.10
@@ -28,7 +28,6 @@ def moves(objects: Mapping[str, Vector]) -> tuple[list[Move], list[Check]]:
     take = level('left', _MEETING, math.pi / 2)  # its fingers close on the two free faces
     openings = {'left': _OPEN, 'right': _OPEN}
     steps = [
-        Move('wait', FIRST_ANSWER_S),
         Move('above', 1.6, {'right': above, 'left': backed_off(take, _ASIDE_M)}, openings),
         Move('descend', 1.1, {'right': grasp}, straight=True),
         Move('settle', 0.2),

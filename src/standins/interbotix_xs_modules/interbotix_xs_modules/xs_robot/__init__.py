@@ -1,0 +1,1 @@
+"""An X-series robot; of the real package's modules ``core`` alone."""

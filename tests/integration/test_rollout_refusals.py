@@ -1,0 +1,106 @@
+"""The rollout node: goals that make no sense, and services that refuse or are silent."""
+
+from typing import Any
+
+import pytest
+from action_msgs.msg import GoalStatus
+from rclpy.node import Node
+from rollout_world import World
+from wam_msgs.srv import ResetScene
+
+
+@pytest.mark.parametrize(
+    ('goal', 'text'),
+    [
+        ({'task': 'juggle'}, "unknown task 'juggle', expected one of ['peg_insertion',"),
+        ({'policy': 'cosmoss'}, "unknown policy 'cosmoss'"),
+        ({'time_limit_s': -1.0}, 'time_limit_s = -1.0'),
+        ({'seed': -1}, 'seed = -1'),
+        ({'mode': 'fast'}, "'fast'"),
+    ],
+)
+def test_a_goal_that_makes_no_sense_is_aborted_at_once(
+    ros: Any, goal: dict[str, Any], text: str
+) -> None:
+    w = World(ros)
+    answer = w.result(w.send(**goal))
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.outcome == 'aborted'
+    assert text in answer.result.message
+    assert w.calls == []
+
+
+def test_a_second_goal_is_refused_while_one_runs(ros: Any) -> None:
+    w = World(ros)
+    first = w.send(time_limit_s=3.0)
+    w.running()
+    second = w.result(w.send())
+    assert second.status == GoalStatus.STATUS_ABORTED
+    assert 'running already' in second.result.message
+    assert w.result(first).result.outcome == 'failure'
+    assert w.called().count('/executor/start') == 1
+
+
+@pytest.mark.parametrize(
+    'service', ['/sim/reset_scene', '/policy/reset', '/recorder/start_episode', '/executor/start']
+)
+def test_a_refusal_on_the_way_is_the_reason_of_the_abort(ros: Any, service: str) -> None:
+    w = World(ros)
+    w.answers[service] = {'accepted': False, 'message': 'not today'}
+    answer = w.result(w.send())
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert f'{service}: not today' in answer.result.message
+    assert w.called()[-1] in ('/executor/hold', '/recorder/stop_episode')
+    w.answers.clear()
+    w.calls.clear()
+    handle = w.send(time_limit_s=1.0)
+    w.running()
+    assert w.result(handle).result.outcome == 'failure'
+
+
+def test_a_recorder_that_waits_for_its_streams_is_asked_again(ros: Any) -> None:
+    w = World(ros)
+    w.answers['/recorder/start_episode'] = {'accepted': False, 'waiting': True}
+    w.send(time_limit_s=1.0)
+    w.until(lambda: w.called().count('/recorder/start_episode') > 2, 'a repeated request')
+    assert '/executor/start' not in w.called()
+    w.answers.clear()
+    w.running()
+
+
+def test_a_service_that_is_not_there_ends_the_wait_with_its_name(ros: Any) -> None:
+    w = World(ros, absent=('/recorder/start_episode',), service_timeout_s=1.0)
+    answer = w.result(w.send())
+    assert answer.result.outcome == 'aborted'
+    assert 'service /recorder/start_episode is absent' in answer.result.message
+
+
+def test_an_answer_that_got_lost_is_asked_for_again(ros: Any) -> None:
+    name = '/sim/reset_scene'
+    w = World(ros, absent=(name,), retry_s=0.5)
+    # Of a node that nobody spins: it takes the first request, and that is all.
+    mute = Node('mute', context=w.ros.context)
+    service = mute.create_service(ResetScene, name, lambda request, response: response)
+    handle = w.send(time_limit_s=1.0)
+
+    def taken() -> bool:
+        with service.handle:
+            request, _ = service.handle.service_take_request(ResetScene.Request)
+        return request is not None
+
+    w.until(taken, 'the first request')
+    mute.destroy_node()
+    w.ros.node.create_service(ResetScene, name, w.serve(name))
+    w.running()
+    assert w.result(handle).result.outcome == 'failure'
+
+
+def test_a_clock_that_stands_still_ends_the_rollout(ros: Any) -> None:
+    w = World(ros, clock_timeout_s=1.0)
+    handle = w.send()
+    w.running()
+    w.until(lambda: any(item.chunks for item in w.feedback), 'the run')
+    w.frozen = True
+    answer = w.result(handle)
+    assert answer.result.outcome == 'aborted'
+    assert 'the ROS clock stands still' in answer.result.message
