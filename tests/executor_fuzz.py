@@ -21,8 +21,10 @@ from hostile_inputs import (
 
 from wam_core.chunk import ChunkFields
 from wam_core.errors import WamError
-from wam_core.executor import ChunkRequest, ExecutorConfig, ExecutorCore
+from wam_core.executor import ExecutorCore
+from wam_core.executor_config import ExecutorConfig
 from wam_core.joints import Vector
+from wam_core.requests import ChunkRequest
 from wam_core.status import ExecutorStatus, State
 from wam_core.watchdog import Watch, WatchdogConfig
 

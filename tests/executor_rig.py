@@ -10,10 +10,13 @@ import yaml
 from numpy.typing import NDArray
 
 from wam_core.chunk import ChunkFields
-from wam_core.executor import ChunkRequest, ExecutorConfig, ExecutorCore, Tick
+from wam_core.executor import ExecutorCore
+from wam_core.executor_config import ExecutorConfig
 from wam_core.joints import Vector
 from wam_core.motion_limits import MotionLimits
+from wam_core.requests import ChunkRequest
 from wam_core.rig import RigSpec, parse_rig
+from wam_core.tick import Tick
 
 CONFIG = Path(__file__).resolve().parent.parent / 'config'
 MS = 1_000_000

@@ -7,9 +7,9 @@ import numpy as np
 from executor_rig import DT
 
 from wam_core.chunk import ChunkFields
-from wam_core.executor import ChunkRequest
 from wam_core.joints import Vector
 from wam_core.prefix import resample
+from wam_core.requests import ChunkRequest
 from wam_core.watchdog import MotorReading, Watchdogs
 
 ROBOTS = ('follower_left', 'follower_right')

@@ -155,7 +155,7 @@ class ChunkSource:
     @property
     def _slow(self) -> bool:
         """Whether an answer comes too late for the plan to go on, whenever it is asked for."""
-        return self._chunk_ns > 0 and 2 * self._ledger.expected_latency_ns > self._chunk_ns
+        return self._chunk_ns > 0 and 2 * self._ledger.typical_latency_ns > self._chunk_ns
 
     def _wanted(self, now_ns: int) -> bool:
         end_ns = self._timeline.end_ns

@@ -7,27 +7,16 @@ from wam_core.arbiter import Arbiter
 from wam_core.chunk import Chunk, ChunkFields, Refusal, check
 from wam_core.command_stream import CommandStream
 from wam_core.errors import WamError
-from wam_core.executor_config import MODES, SOURCES, ExecutorConfig, to_ns
+from wam_core.executor_config import ExecutorConfig, to_ns
 from wam_core.homing import Homing
 from wam_core.joints import Vector
 from wam_core.limiter import Limited
 from wam_core.measurement import Measurement
 from wam_core.motion_limits import MotionLimits
-from wam_core.requests import ChunkRequest
 from wam_core.rig import RigSpec
 from wam_core.status import ExecutorStatus, State
 from wam_core.tick import Applied, Tick
-from wam_core.watchdog import Fault, LoopState, Watchdogs, stop_reason
-
-__all__ = [
-    'MODES',
-    'SOURCES',
-    'Applied',
-    'ChunkRequest',
-    'ExecutorConfig',
-    'ExecutorCore',
-    'Tick',
-]
+from wam_core.watchdog import BLIND, Fault, LoopState, Watchdogs, stop_reason
 
 _ARRIVAL_NS: Final = 2_000_000_000  # the arms themselves come after their command, or never
 
@@ -53,7 +42,7 @@ class ExecutorCore:
         )
         self.watchdogs = Watchdogs(config.watchdogs)
         self._faults: tuple[Fault, ...] = ()
-        self._held = False  # by a watchdog
+        self._held = self._resumes = False  # by a watchdog, and when it is over
         self._state = State.IDLE
         self._stop_reason = ''
         self._pose, self._arrival_ns = '', 0
@@ -158,7 +147,7 @@ class ExecutorCore:
         self._arbiter.counts.late(lateness_ms)
         self._watch_clock(due_ns)
         self._stamp_ns, self._due_ns = now_ns, due_ns
-        self._watch(now_ns, due_ns, lateness_ms)
+        self._watch(now_ns, lateness_ms)
         if not self._sends():
             return Tick()
         aim = self._follow(due_ns)
@@ -205,7 +194,7 @@ class ExecutorCore:
     def _end(self, state: State) -> None:
         self._arbiter.end()
         self._state = state
-        self._held = False
+        self._held = self._resumes = False
         self._arrival_ns = 0
 
     def _settle(self) -> None:
@@ -220,17 +209,20 @@ class ExecutorCore:
         if not 0 <= due_ns - self._due_ns <= to_ns(self._config.clock_jump_s):
             self._arbiter.interrupt(due_ns, self._stream.motion)
 
-    def _watch(self, now_ns: int, due_ns: int, lateness_ms: float) -> None:
+    def _watch(self, now_ns: int, lateness_ms: float) -> None:
         self._faults = self.watchdogs.check(now_ns, self._loop_state(now_ns, lateness_ms))
         if not self._arbiter.active:
             return
         if reason := stop_reason(self._faults):
             self.stop(reason)
             return
-        held = any(fault.action == 'hold' for fault in self._faults)
-        if self._held and not held:
-            self._arbiter.rejoin(due_ns, self._stream.motion)
-        self._held = held
+        holding = [fault.name for fault in self._faults if fault.action == 'hold']
+        self._resumes = self._resumes or (self._held and not holding)
+        self._held = bool(holding)
+        if BLIND in holding and self._stream.at_rest:
+            # An arm that is not there may come back anywhere: it starts from where it is then.
+            self._stream.sending = False
+            self._arbiter.since_ns = now_ns
 
     def _loop_state(self, now_ns: int, lateness_ms: float) -> LoopState:
         chunks, counts = self._arbiter.chunks, self._arbiter.counts
@@ -260,6 +252,9 @@ class ExecutorCore:
     def _follow(self, due_ns: int) -> Aim | None:
         if not self._arbiter.active:
             return None
+        if self._resumes and not self._held:
+            self._arbiter.rejoin(due_ns, self._stream.motion)
+            self._resumes = False
         aim = self._arbiter.follow(due_ns, self._stream.motion)
         if self._held:
             aim = None

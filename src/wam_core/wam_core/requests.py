@@ -116,6 +116,15 @@ class RequestLedger:
         return latency_ns / 1e9
 
     @property
+    def typical_latency_ns(self) -> int:
+        """The middle one of the last three latencies, the lower of two; 0 before the first.
+
+        A first answer that took long, as of a policy that warms up, is forgotten with the next.
+        """
+        last = sorted(list(self._latencies_ns)[-3:])
+        return last[(len(last) - 1) // 2] if last else 0
+
+    @property
     def expected_latency_ns(self) -> int:
         """Largest of the recent latencies, request to merge; 0 before the first."""
         return max(self._latencies_ns, default=0)

@@ -101,8 +101,9 @@ class LoopState:
 
 
 _OF_LOOP: Final = ('chunk_age_s', 'observation_age_s', 'tracking_error_rad', 'tick_lateness_ms')
+BLIND: Final = 'joint_state_age_s'  # the fault that means that nobody sees an arm
 _OF_STREAM: Final = {
-    'arm': ('joint_state_age_s', 'joint states of'),
+    'arm': (BLIND, 'joint states of'),
     'camera': ('camera_age_s', 'newest picture of'),
 }
 

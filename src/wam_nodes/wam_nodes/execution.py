@@ -5,8 +5,9 @@ from wam_msgs.msg import ActionChunk, AppliedAction, ExecutorState, MotorHealth
 from wam_msgs.srv import PredictChunk
 
 from wam_core.chunk import ChunkFields
-from wam_core.executor import Applied, ChunkRequest
+from wam_core.requests import ChunkRequest
 from wam_core.status import ExecutorStatus
+from wam_core.tick import Applied
 from wam_core.watchdog import MotorReading
 from wam_nodes.conversions import doubles, nanoseconds, time_message
 

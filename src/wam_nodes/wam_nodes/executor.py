@@ -27,8 +27,10 @@ from wam_bringup.config import load_rig
 from wam_bringup.parameters import declare
 from wam_core.chunk import check
 from wam_core.errors import WamError
-from wam_core.executor import ChunkRequest, ExecutorCore, Tick
+from wam_core.executor import ExecutorCore
+from wam_core.requests import ChunkRequest
 from wam_core.status import ExecutorStatus
+from wam_core.tick import Tick
 from wam_nodes.arm_commands import ArmCommands
 from wam_nodes.control_loop import ControlLoop
 from wam_nodes.conversions import nanoseconds, vector

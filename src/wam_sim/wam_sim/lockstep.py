@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from wam_core.chunk import ChunkFields
 from wam_core.errors import WamError
-from wam_core.executor import Applied, ExecutorConfig, ExecutorCore
+from wam_core.executor import ExecutorCore
+from wam_core.executor_config import ExecutorConfig
 from wam_core.joints import DIM
 from wam_core.policy import Image, InferenceRequest, Matrix, Observation, PolicySpec, Prediction
 from wam_core.requests import ChunkRequest
 from wam_core.task import TaskSpec
+from wam_core.tick import Applied
 from wam_sim.rig import SimRig
 
 _NS = 1_000_000_000

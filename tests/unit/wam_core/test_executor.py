@@ -8,9 +8,11 @@ import pytest
 from executor_rig import DT, LIMITS, MS, REST, RIG, T0, ExecutorRig, excess, ramp
 
 from wam_core.errors import WamError
-from wam_core.executor import ExecutorConfig, ExecutorCore, Tick
+from wam_core.executor import ExecutorCore
+from wam_core.executor_config import ExecutorConfig
 from wam_core.joints import Vector
 from wam_core.status import State
+from wam_core.tick import Tick
 
 
 def moving_rig(**config: Any) -> ExecutorRig:

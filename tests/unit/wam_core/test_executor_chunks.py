@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from executor_rig import DT, LIMITS, MS, REST, T0, ExecutorRig, excess, ramp
 
-from wam_core.executor import ChunkRequest, Tick
+from wam_core.requests import ChunkRequest
 from wam_core.status import State
+from wam_core.tick import Tick
 
 
 @pytest.mark.parametrize('mode', ['sync', 'async', 'rtc'])
@@ -101,6 +102,22 @@ def test_a_policy_too_slow_for_its_chunks_is_served_as_in_sync(mode: str) -> Non
     assert {request.mode for request in rig.requests[2:]} == {'sync'}
     assert rig.core.status.underruns <= 1
     assert excess(rig.commands, LIMITS) <= 1e-7
+
+
+def test_a_first_answer_of_a_policy_that_warms_up_does_not_make_it_a_slow_one() -> None:
+    rig = ExecutorRig()
+    first = rig.start('async')
+    rig.tick(120)  # twice as long as its chunk
+    assert rig.answer(first, ramp(50)) == ''
+    rig.tick(2)
+    rig.tick(60)  # nobody knows better yet: the second is asked for at rest
+    second = rig.requests[-1]
+    assert second.mode == 'sync'
+    assert rig.answer(second, ramp(50)) == ''
+    while len(rig.requests) < 3:
+        rig.tick()
+    assert rig.requests[-1].mode == 'async'
+    assert rig.core.status.state is State.RUNNING
 
 
 def test_a_late_chunk_is_an_underrun_the_arms_rest_and_go_on_without_a_jump() -> None:

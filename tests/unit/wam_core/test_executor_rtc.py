@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from executor_rig import DT, LIMITS, ExecutorRig, excess
 
-from wam_core.executor import ChunkRequest
 from wam_core.joints import GRIPPERS, Vector
 from wam_core.prefix import resample
+from wam_core.requests import ChunkRequest
 
 HORIZON = 50
 ARM_JOINTS = [joint for joint in range(14) if joint not in GRIPPERS]

@@ -184,3 +184,22 @@ def test_a_tick_that_is_late_is_told() -> None:
     rig.core.tick(rig.now + 11_000_000, rig.now)
     (fault,) = rig.core.status.faults
     assert fault.text == 'tick lateness: 11 ms, allowed 10 (tick_lateness_ms)'
+
+
+def test_arms_that_were_not_seen_get_no_command_and_go_on_from_where_they_are_found() -> None:
+    rig = watched(joint_state_age_s=Watch(0.3, 'hold'))
+    rig.core.watchdogs.heard('arm', {'follower_left': rig.now})
+    silent = [rig.core.tick(rig.now + tick * DT) for tick in range(1, 40)]
+    rig.now += 39 * DT
+    assert rig.core.status.state is State.HOLDING
+    assert silent[5].command is not None
+    assert all(tick.command is None for tick in silent[20:])
+    found = rig.arms + np.where(np.arange(14) < 6, -0.2, 0.0)  # the left arm fell behind
+    rig.arms = found
+    rig.core.watchdogs.heard('arm', {'follower_left': rig.now + 10**12})
+    first = rig.tick().command
+    assert first is not None
+    assert np.abs(first - found)[:6].max() < 0.04
+    rig.tick(30)
+    assert rig.core.status.state is State.RUNNING
+    assert rig.waist[-1] > found[0] + 0.1

@@ -7,11 +7,11 @@ import pytest
 from executor_rig import DT, LIMITS, REST, RIG, ExecutorRig, excess, ramp
 
 from wam_core.errors import WamError
-from wam_core.executor import Tick
 from wam_core.homing import Homing
 from wam_core.joints import Vector
 from wam_core.spline import Motion
 from wam_core.status import State
+from wam_core.tick import Tick
 
 POSES = {'start': RIG.start_pose, 'sleep': RIG.sleep_pose}
 

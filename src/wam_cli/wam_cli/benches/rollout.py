@@ -43,7 +43,7 @@ from wam_cli.benches import peers
 from wam_cli.benches.rollout_figures import Figures, row
 from wam_cli.benches.rollout_trials import OURS, PEERS, Trial, enter, expert_step, run_trial
 from wam_cli.usage import UsageError
-from wam_core.executor import MODES
+from wam_core.executor_config import MODES
 from wam_sim.disagreement import Disagreement
 
 _PROCESSES: Final = 2

@@ -16,7 +16,7 @@ from wam_cli.benches.rollout_clients import (
 )
 from wam_cli.benches.rollout_figures import PERIOD_NS, Figures, figures, largest_step
 from wam_core.errors import WamError
-from wam_core.executor import ExecutorConfig
+from wam_core.executor_config import ExecutorConfig
 from wam_core.policy import InferenceRequest, Observation, Prediction
 from wam_sim.disagreement import DisagreeingPolicy, Disagreement
 from wam_sim.expert.plan import Plan

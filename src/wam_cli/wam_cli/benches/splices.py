@@ -16,7 +16,7 @@ from wam_cli.benches.rollout_figures import PERIOD_NS
 from wam_cli.benches.rollout_trials import OURS, Trial, run_ours
 from wam_cli.usage import UsageError
 from wam_core.errors import WamError
-from wam_core.executor import MODES
+from wam_core.executor_config import MODES
 from wam_core.joints import ARM_SLICES, JOINT_NAMES, SIDES
 from wam_sim.disagreement import Disagreement
 from wam_sim.lockstep import Trace
