@@ -122,7 +122,9 @@ class Graph:
         chunks = self.state.chunks_merged
         self.until(
             lambda: (
-                self.state.state == ExecutorState.RUNNING and self.state.chunks_merged > chunks
+                self.state.state == ExecutorState.RUNNING
+                and self.state.chunks_merged > chunks
+                and not self.state.faults
             ),
             'a run that goes on',
         )

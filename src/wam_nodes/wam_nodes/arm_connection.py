@@ -1,5 +1,6 @@
 """One arm's motors, on a thread of its own: an arm that does not answer holds up nobody."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -25,17 +26,20 @@ _RETRY_S: Final = 1.0  # after a failure to connect
 class ArmConnection:
     """Finds the arm's xs_sdk, and runs one job on its motors after the other.
 
-    timeout_s: wall time for an answer of the arm.
+    timeout_s: wall time for an answer of the arm. silences: jobs that it left without one.
+    jobs: how many it was given so far.
     """
 
     def __init__(self, node: Node, robot: str, timeout_s: float) -> None:
         self.robot = robot
         self.silences = 0
+        self.jobs = 0
         self._node = node
         self._timeout_s = timeout_s
         self._motors: Motors | None = None
         self._motor_node: MotorNode | None = None
-        self._jobs = 0
+        self._unfinished = 0
+        self._activity = ('', 0.0)
         self._fault = ''
         self._waiting_for = 'its xs_sdk'
         self._stopped = Event()
@@ -52,7 +56,13 @@ class ArmConnection:
     @property
     def idle(self) -> bool:
         """Whether its motors are there and nobody is at them: no opening, no poll that waits."""
-        return self._motors is not None and not self._jobs
+        return self._motors is not None and not self._unfinished
+
+    @property
+    def activity(self) -> str:
+        """What its thread is at, and since when, in words for people."""
+        what, since = self._activity
+        return f'{what} for {time.monotonic() - since:.1f} s' if what else 'nothing'
 
     def close(self) -> None:
         """Ends what it waits for, and its thread."""
@@ -61,13 +71,19 @@ class ArmConnection:
         if self._motor_node is not None:
             self._motor_node.destroy_node()
 
-    async def run(self, job: Callable[[Motors], Result]) -> Result:
-        """The job's result. Raises WamError in words, whatever the package raised."""
+    async def run(self, job: Callable[[Motors], Result], what: str) -> Result:
+        """The job's result. Raises WamError in words, whatever the package raised.
+
+        what: the job, for people.
+        """
         if self._motors is None:
             raise WamError(self.fault)
-        self._jobs += 1
-        outcome = await self._worker.run(partial(job, self._motors))
-        self._jobs -= 1
+        self.jobs += 1
+        self._unfinished += 1
+        outcome = await self._worker.run(partial(self._work, job, self._motors, what))
+        self._unfinished -= 1
+        if not self._unfinished:
+            self._activity = ('', 0.0)
         error = outcome.exception()
         self.silences += isinstance(error, SilentError)
         self._fault = str(error) if isinstance(error, SilentError) else ''
@@ -75,6 +91,14 @@ class ArmConnection:
             result: Result = outcome.result()
             return result
         raise WamError(self._text(error)) from error
+
+    def _work(self, job: Callable[[Motors], Result], motors: Motors, what: str) -> Result:
+        """On the arm's thread."""
+        self._activity = (what, time.monotonic())
+        try:
+            return job(motors)
+        finally:
+            self._activity = (f'{what}: over, but not handed back', time.monotonic())
 
     # -- finding the arm
 

@@ -136,7 +136,7 @@ class ArmsNode(Node):
     async def _prepare(self) -> list[str]:
         """What was done, by arm. Nothing is touched while a joint of either arm is in error."""
         for arm in self._arms:
-            await arm.run(motor_opening.check)
+            await arm.run(motor_opening.check, 'a check')
         prepare = partial(
             motor_opening.prepare,
             current_limit=self._settings.gripper_current_limit,
@@ -144,7 +144,7 @@ class ArmsNode(Node):
         )
         steps = []
         for arm in self._arms:
-            if done := await arm.run(prepare):
+            if done := await arm.run(prepare, 'an opening'):
                 steps.append(f'{arm.robot}: {", ".join(done)}')
         return steps
 
@@ -157,7 +157,7 @@ class ArmsNode(Node):
 
     def _report(self) -> Report:
         return Report(
-            faults=self._health.faults,
+            faults=(*self._health.faults, *self._health.overdue),
             errors=tuple(arm.fault for arm in self._arms if arm.fault),
             values={'doing': self._doing or 'nothing', **self._health.values},
         )

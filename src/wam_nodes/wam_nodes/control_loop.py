@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
-from rclpy.clock import JumpThreshold
+from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidHandle
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -22,6 +22,7 @@ from wam_nodes.realtime import Realtime, collect, freeze_heap
 # How long before a deadline the thread wakes up, to have the interpreter's lock when it comes.
 _LEAD_NS: Final = 500_000
 _JOIN_S: Final = 5.0
+_LOOK_S: Final = 0.5
 _TIMER_ABSTIME: Final = 1  # time.h
 _PYTHON: Final = ctypes.PyDLL(None)  # its calls keep the interpreter's lock
 _CONTEXT_ERRORS: Final = (rclpy_implementation.RCLError, InvalidHandle)
@@ -64,6 +65,9 @@ class ControlLoop:
         self._thread = threading.Thread(target=self._run, name='control', daemon=True)
         self._begin = node.create_guard_condition(self._start_thread)
         self._end = node.create_guard_condition(self._raise)
+        # rmw_fastrtps may lose a trigger (see worker.py): a dead loop must not go unnoticed.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(_LOOK_S, self._raise, clock=steady)
 
     def start(self) -> None:
         """Begins as soon as the node spins: one that refuses to start has then sent nothing."""
@@ -149,6 +153,8 @@ class ControlLoop:
         self._end.trigger()
 
     def _raise(self) -> None:
+        if not self._error:
+            return
         raise WamError(f'{self._node.get_name()}: the control loop failed:\n{self._error}')
 
 

@@ -4,10 +4,15 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future as Outcome
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.task import Future
+
+# rmw_fastrtps loses a guard condition's trigger that comes while rmw_wait goes through its guard
+# conditions (its pull request 895). Without another look a job's result would lie there for ever.
+_LOOK_S: Final = 0.2
 
 
 class Worker:
@@ -17,6 +22,8 @@ class Worker:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=node.get_name())
         self._done: deque[tuple[Future, Outcome[Any]]] = deque()
         self._guard = node.create_guard_condition(self._deliver)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(_LOOK_S, self._deliver, clock=steady)
 
     def run(self, job: Callable[[], Any]) -> Future:
         """Queues the job. The rclpy future's result is the job's ``concurrent.futures.Future``.
