@@ -186,14 +186,10 @@ class ChunkSource:
         times = np.arange(start_ns, until_ns + 1, dt_ns)
         stamps = np.array([stamp_ns for stamp_ns, _ in self._sent])
         sent = np.array([position for _, position in self._sent])
-        rows = np.empty((len(times), DIM))
-        for index, time_ns in enumerate(times):
-            if time_ns > stamps[-1]:
-                rows[index] = self._timeline.ahead(int(time_ns))
-            else:
-                for joint in range(DIM):
-                    rows[index, joint] = np.interp(time_ns, stamps, sent[:, joint])
-        return rows, start_ns
+        gone = times[times <= stamps[-1]]
+        rows = [np.column_stack([np.interp(gone, stamps, joint) for joint in sent.T])]
+        rows += [self._timeline.ahead(int(time_ns))[None] for time_ns in times[len(gone) :]]
+        return np.concatenate(rows), start_ns
 
     def _merge(self, chunk: Chunk, request: ChunkRequest, now_ns: int, command: Motion) -> None:
         frozen_ns = chunk.t_obs_ns + chunk.prefix_rows * chunk.dt_ns if chunk.prefix_rows else 0

@@ -28,4 +28,5 @@ JOINT_NAMES: Final = tuple(
 )
 GRIPPERS: Final = (JOINTS_PER_SIDE - 1, DIM - 1)
 ARM_SLICES: Final = {'left': slice(0, 6), 'right': slice(7, 13)}
+ARMS: Final = np.r_[tuple(ARM_SLICES.values())]  # (12,) indices of the arm joints
 SIDE_SLICES: Final = {'left': slice(0, 7), 'right': slice(7, 14)}

@@ -1,14 +1,11 @@
 """Where the arms are, as last measured."""
 
 import math
-from typing import Final
 
 import numpy as np
 
 from wam_core.chunk import MAX_MAGNITUDE
-from wam_core.joints import ARM_SLICES, DIM, SIDES, Vector
-
-_ARMS: Final = np.r_[tuple(ARM_SLICES[side] for side in SIDES)]
+from wam_core.joints import ARMS, DIM, Vector
 
 
 class Measurement:
@@ -35,4 +32,4 @@ class Measurement:
         """rad, of the arm joint that is furthest from there; infinite before the first."""
         if self.stamp_ns is None:
             return math.inf
-        return float(np.abs(self.position - position)[_ARMS].max())
+        return float(np.abs(self.position - position)[ARMS].max())

@@ -25,12 +25,17 @@ _ERROR_BITS: Final = {
 }
 
 
+def error_words(status: int) -> list[str]:
+    """What each bit of a Hardware_Error_Status means; empty for bits that mean nothing."""
+    return [text for bit, text in _ERROR_BITS.items() if status >> bit & 1]
+
+
 def error_text(status: int) -> str:
     """A Hardware_Error_Status in words: 'overload (Hardware_Error_Status 32)'; empty for 0."""
     if not status:
         return ''
-    words = [text for bit, text in _ERROR_BITS.items() if status >> bit & 1]
-    return f'{" and ".join(words) or "an unknown error"} ({HARDWARE_ERROR} {status})'
+    words = ' and '.join(error_words(status)) or 'an unknown error'
+    return f'{words} ({HARDWARE_ERROR} {status})'
 
 
 def in_error(status: Sequence[int]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from wam_core.joints import ARM_SLICES, DIM, GRIPPERS, SIDES, Vector
+from wam_core.joints import ARMS, DIM, GRIPPERS, Vector
 from wam_core.motion_limits import MotionLimits
 from wam_core.spline import Motion
 
@@ -20,7 +20,6 @@ _SHARE_OF_VELOCITY: Final = 0.7
 _VELOCITY, _ACCELERATION, _JERK = 1.875, 5.774, 60.0
 _ACCELERATION_OF_VELOCITY, _JERK_OF_VELOCITY = 3.94, 36.0
 
-_ARMS: Final = np.r_[tuple(ARM_SLICES[side] for side in SIDES)]
 _GRIPPERS: Final = list(GRIPPERS)
 
 
@@ -38,7 +37,7 @@ class Fade:
     @property
     def size_rad(self) -> float:
         """The largest position offset of an arm joint."""
-        return float(np.abs(self.offset.position[_ARMS]).max())
+        return float(np.abs(self.offset.position[ARMS]).max())
 
     def at(self, elapsed_s: float) -> Motion | None:
         """What is left of the offset; None when it is gone."""

@@ -114,7 +114,7 @@ class ChunkTimeline:
 
     def ahead(self, t_ns: int) -> Vector:
         """The position at ``t_ns``; beyond the end of the plan it goes on at the last velocity."""
-        plan = self._plan if self._next is None or t_ns < self._next.begin_ns else self._next
+        plan = self._plan_at(t_ns)
         assert plan is not None
         motion = plan.at(min(t_ns, plan.end_ns))
         return motion.position + motion.velocity * (max(0, t_ns - plan.end_ns) / 1e9)
@@ -157,8 +157,12 @@ class ChunkTimeline:
         return replace(plan, fade=gap)
 
     def _running(self, t_ns: int) -> _Plan | None:
-        plan = self._plan if self._next is None or t_ns < self._next.begin_ns else self._next
+        plan = self._plan_at(t_ns)
         return None if plan is None or t_ns > plan.end_ns else plan
+
+    def _plan_at(self, t_ns: int) -> _Plan | None:
+        """The plan that has, or had, the arms then, even if it has ended."""
+        return self._plan if self._next is None or t_ns < self._next.begin_ns else self._next
 
 
 def past(chunk: Chunk, anchor_ns: int, now_ns: int) -> Refusal | None:

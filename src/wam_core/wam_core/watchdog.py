@@ -6,17 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wam_core.errors import WamError
+from wam_core.motor_status import error_words
 
 ACTIONS: Final = ('ignore', 'report', 'hold', 'stop')
-
-# Bits of Hardware_Error_Status. Source: ROBOTIS e-manual, XM430-W350 and XM540-W270.
-ERROR_BITS: Final = {
-    0: 'input voltage',
-    2: 'overheating',
-    3: 'encoder',
-    4: 'electrical shock',
-    5: 'overload',
-}
 
 
 @dataclass(frozen=True)
@@ -197,8 +189,7 @@ def stop_reason(faults: Iterable[Fault]) -> str:
 
 def error_text(status: int) -> str:
     """Hardware_Error_Status in words."""
-    named = [text for bit, text in ERROR_BITS.items() if status >> bit & 1]
-    return ', '.join(named) or f'unknown error {status}'
+    return ', '.join(error_words(status)) or f'unknown error {status}'
 
 
 def _fault(name: str, watch: Watch, what: str, value: float) -> Fault:

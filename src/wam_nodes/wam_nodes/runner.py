@@ -82,10 +82,7 @@ def run_to_rest(
         finished = finish(node)
         while not finished():
             executor.spin_once(timeout_sec=_LOOK_S)
-    except WamError as error:
-        get_logger('wam').fatal(str(error))
-        return 1
-    except rclpy_implementation.RCLError as error:
+    except (WamError, rclpy_implementation.RCLError) as error:
         get_logger('wam').fatal(str(error))
         return 1
     finally:

@@ -10,14 +10,13 @@ from typing import Final
 
 import numpy as np
 
-from wam_core.joints import ARM_SLICES, DIM, SIDES
+from wam_core.joints import ARMS, DIM
 from wam_core.policy import InferenceRequest, Matrix, Observation, PolicySpec, Prediction
 from wam_core.prefix import resample
 from wam_sim.lockstep import ChunkPolicy
 
 _WAVES: Final = 3
 _BAND_HZ: Final = (0.1, 0.5)  # slower than the expert's own moves, so that they stay the fastest
-_ARMS: Final = np.r_[tuple(ARM_SLICES[side] for side in SIDES)]
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,12 @@ class Disagreement:
         over chunks, and never more than 2.5 amplitudes.
         """
         random = np.random.default_rng([self.seed, chunk])
-        shape = (_WAVES, 1, len(_ARMS))
+        shape = (_WAVES, 1, len(ARMS))
         phases = random.uniform(0.0, 2.0 * np.pi, shape)
         times = np.arange(horizon)[:, None] * dt_s
         waves = np.cos(2.0 * np.pi * random.uniform(*_BAND_HZ, shape) * times + phases)
         offsets: Matrix = np.zeros((horizon, DIM))
-        offsets[:, _ARMS] = self.amplitude_rad * np.sqrt(2.0 / _WAVES) * waves.sum(axis=0)
+        offsets[:, ARMS] = self.amplitude_rad * np.sqrt(2.0 / _WAVES) * waves.sum(axis=0)
         return offsets
 
 

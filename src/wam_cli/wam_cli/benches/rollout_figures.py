@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wam_core.joints import ARM_SLICES, SIDES
+from wam_core.joints import ARMS
 from wam_core.policy import Matrix
 from wam_sim.expert.plan import Plan
 from wam_sim.lockstep import Trace
@@ -16,7 +16,6 @@ PERIOD_NS: Final = 40_000_000
 STILL_RAD: Final = 1e-4  # per period: 2.5 mrad/s, less than one step of the motors' encoders
 SPLICE_S: Final = 1.0  # after another chunk took over; more than a fade takes
 MOVING_RAD: Final = 1e-3  # per period: leaves out the plan's own slow first and last moments
-_ARMS: Final = np.r_[tuple(ARM_SLICES[side] for side in SIDES)]
 _DT_S: Final = PERIOD_NS / 1e9
 
 Flags = NDArray[np.bool_]
@@ -53,11 +52,11 @@ def figures(trace: Trace, starts: Starts, finish_s: float | None, chunk_step: fl
     starts: chunk -> the expert's plan and how far into it, s, the chunk's row 0 is. The commands
     are taken to begin at rest, where the arms were measured first.
     """
-    commands = np.vstack([trace.measured[:1].repeat(3, axis=0), trace.limited])[:, _ARMS]
+    commands = np.vstack([trace.measured[:1].repeat(3, axis=0), trace.limited])[:, ARMS]
     steps = np.abs(np.diff(commands, axis=0)).max(axis=1)[2:]  # (T,) that led to each tick
     due, still = standing(trace, starts, steps)
     spliced = after_splices(trace.request_id, round(SPLICE_S / _DT_S))
-    tracking = (trace.limited[:-1] - trace.measured[1:])[:, _ARMS]
+    tracking = (trace.limited[:-1] - trace.measured[1:])[:, ARMS]
     return Figures(
         still_ticks=int(still.sum()),
         due_ticks=int(due.sum()),
@@ -105,7 +104,7 @@ def after_splices(request_id: NDArray[np.int64], ticks: int) -> Flags:
 
 def largest_step(rows: Matrix) -> float:
     """Largest change of an arm joint from one of the (H, 14) rows to the next, rad."""
-    return float(np.abs(np.diff(rows[:, _ARMS], axis=0)).max(initial=0.0))
+    return float(np.abs(np.diff(rows[:, ARMS], axis=0)).max(initial=0.0))
 
 
 def row(trials: Sequence[Figures]) -> dict[str, object]:

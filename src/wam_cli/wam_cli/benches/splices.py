@@ -17,14 +17,13 @@ from wam_cli.benches.rollout_trials import OURS, Trial, run_ours
 from wam_cli.usage import UsageError
 from wam_core.errors import WamError
 from wam_core.executor_config import MODES
-from wam_core.joints import ARM_SLICES, JOINT_NAMES, SIDES
+from wam_core.joints import ARMS, JOINT_NAMES
 from wam_sim.disagreement import Disagreement
 from wam_sim.lockstep import Trace
 
 _SPLICES: Final = 3
 _AROUND_S: Final = 0.8  # shown before the first splice and after the last
 _JOINTS: Final = 3
-_ARMS: Final = np.r_[tuple(ARM_SLICES[side] for side in SIDES)]
 _DT_S: Final = PERIOD_NS / 1e9
 
 
@@ -93,7 +92,7 @@ def picture(trial: Trial, trace: Trace) -> str:
 def _busiest(commands: Values) -> list[int]:
     """The arm joints that go furthest, in the order of the 14-vector."""
     way = np.abs(np.diff(commands, axis=0)).sum(axis=0)
-    return sorted(sorted(_ARMS.tolist(), key=lambda joint: -float(way[joint]))[:_JOINTS])
+    return sorted(sorted(ARMS.tolist(), key=lambda joint: -float(way[joint]))[:_JOINTS])
 
 
 def _panels(trace: Trace, shown: slice, joint: int) -> list[Panel]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wam_core.errors import WamError
-from wam_core.joints import ARM_SLICES, SIDES, Vector
+from wam_core.joints import ARMS, Vector
 from wam_core.policy import InferenceRequest, Observation, PolicyConfig, PolicySpec, Prediction
 from wam_sim.expert import peg_insertion, transfer_cube
 from wam_sim.expert.grasp import backed_off
@@ -136,7 +136,7 @@ class ScriptedPolicy:
         if self._mode == 'sync' and mode != 'sync':
             return self._phase_s + self._reached(plan, observation.position, elapsed)
         passed = plan.rows(self._phase_s, round(elapsed / self._dt_s) + 1)
-        away = np.abs(passed - observation.position)[:, _ARMS].max(axis=1)
+        away = np.abs(passed - observation.position)[:, ARMS].max(axis=1)
         if away[-1] < _ASTRAY_RAD:
             return self._phase_s + elapsed
         return self._phase_s + int(np.argmin(away)) * self._dt_s
@@ -144,7 +144,7 @@ class ScriptedPolicy:
     def _reached(self, plan: Plan, position: Vector, elapsed_s: float) -> float:
         """Seconds into the running chunk at which the plan is where the arms are."""
         times = np.arange(0.0, elapsed_s, self._dt_s / _FINER)
-        away = np.abs(plan.at(self._phase_s + times) - position)[:, _ARMS].max(axis=1)
+        away = np.abs(plan.at(self._phase_s + times) - position)[:, ARMS].max(axis=1)
         nearest = float(times[np.argmax(away <= away.min() + _SAME_RAD)])
         return min(nearest + _LAG_S, elapsed_s)
 
@@ -165,9 +165,6 @@ class ScriptedPolicy:
             if distance > slack:
                 return True
         return False
-
-
-_ARMS = np.r_[tuple(ARM_SLICES[side] for side in SIDES)]
 
 
 def _choose(objects: Mapping[str, Vector]) -> _Expert:
