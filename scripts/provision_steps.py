@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / '.setup'
 VENV = ROOT / '.venv'
 PYTHON = VENV / 'bin' / 'python'
-REQUIREMENTS = (ROOT / 'requirements' / 'runtime.txt', ROOT / 'requirements' / 'dev.txt')
+REQUIREMENTS = tuple(ROOT / 'requirements' / f'{name}.txt' for name in ('runtime', 'torch', 'dev'))
 NO_DEPS = ROOT / 'requirements' / 'no_deps.txt'
 PYTHON_VERSION = f'{sys.version_info.major}.{sys.version_info.minor}'
 # Raise it when a step changes in a way that must be done again in existing checkouts.

@@ -6,18 +6,18 @@
 
     parameters = declare(node, Parameters)
 
-Fields are bool, int, float, str, or tuples of these (``tuple[str, ...]``). A parameter can't be
-changed while the node runs unless it is ``dynamic``.
+Fields are made by ``wam_core.options.parameter``. A parameter can't be changed while the node runs
+unless it is ``dynamic``.
 """
 
 import math
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import Field, fields, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_type_hints
 
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -28,68 +28,13 @@ from rcl_interfaces.msg import (
 
 from wam_bringup.config import read_yaml
 from wam_core.errors import WamError
+from wam_core.options import checked, rule_of
 
 Parameters = TypeVar('Parameters')
-Scalar = bool | int | float | str
 
 # rclpy declares these by itself, some of them only after our own.
 _OF_ROS: Final = ('use_sim_time', 'start_type_description_service', 'qos_overrides')
-_WORDS: Final = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'text'}
 _INT64: Final = 2**63 - 1
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """What a parameter's values may be; kept in its dataclass field."""
-
-    description: str
-    unit: str
-    lower: float | None
-    upper: float | None
-    allowed: tuple[Scalar, ...]
-    dynamic: bool
-
-    def text(self) -> str:
-        """The allowed values, for people."""
-        unit = f' {self.unit}' if self.unit else ''
-        if self.allowed:
-            return f'one of {list(self.allowed)}{unit}'
-        if self.lower is not None and self.upper is not None:
-            return f'{self.lower:.15g} to {self.upper:.15g}{unit}'
-        if self.lower is not None:
-            return f'at least {self.lower:.15g}{unit}'
-        if self.upper is not None:
-            return f'at most {self.upper:.15g}{unit}'
-        return f'any{unit}'
-
-    def holds(self, value: Scalar) -> bool:
-        """Whether the value is in the range and among the allowed ones."""
-        if self.allowed and value not in self.allowed:
-            return False
-        if isinstance(value, bool | str):
-            return True
-        return (self.lower is None or value >= self.lower) and (
-            self.upper is None or value <= self.upper
-        )
-
-
-def parameter(
-    default: Scalar | tuple[Scalar, ...],
-    description: str,
-    *,
-    unit: str = '',
-    lower: float | None = None,
-    upper: float | None = None,
-    allowed: Collection[Scalar] = (),
-    dynamic: bool = False,
-) -> Any:
-    """A dataclass field that ``declare`` turns into a ROS parameter.
-
-    lower, upper: inclusive; of a tuple: of each item. allowed: the only values, if any are given.
-    dynamic: may be set while the node runs; ``declare`` then reports it to ``on_change``.
-    """
-    rule = _Rule(description, unit, lower, upper, tuple(allowed), dynamic)
-    return field(default=default, metadata={'rule': rule})
 
 
 def declare(
@@ -122,12 +67,12 @@ def declare(
     for key, entry in rules.items():
         origin = _origin(files, name, key) if key in overrides else 'default'
         given = overrides.get(key, entry.default)
-        values[key] = _checked(f'{name}: parameter {key!r}', origin, given, hints[key], entry)
+        values[key] = checked(f'{name}: parameter {key!r}', given, hints[key], entry, origin)
         value, descriptor = values[key], _descriptor(values[key], entry)
         value = list(value) if isinstance(value, tuple) else value
         node.declare_parameter(key, value, descriptor, ignore_override=True)
     parameters = kind(**values)
-    if any(_rule(entry).dynamic for entry in rules.values()):
+    if any(rule_of(entry).dynamic for entry in rules.values()):
         node.add_on_set_parameters_callback(_Setter(name, parameters, hints, on_change))
     return parameters
 
@@ -157,7 +102,7 @@ class _Setter:
             for change in mine:
                 where = f'{self._name}: parameter {change.name!r}'
                 hint, entry = self._hints[change.name], self._entries[change.name]
-                values[change.name] = _checked(where, 'set', change.value, hint, entry)
+                values[change.name] = checked(where, change.value, hint, entry, 'set')
         except WamError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self._parameters = replace(self._parameters, **values)
@@ -166,41 +111,8 @@ class _Setter:
         return SetParametersResult(successful=True)
 
 
-def _rule(entry: 'Field[Any]') -> _Rule:
-    rule = entry.metadata.get('rule')
-    if rule is None or entry.default is MISSING:
-        raise TypeError(f'field {entry.name!r} is not made by parameter(...)')
-    assert isinstance(rule, _Rule)
-    return rule
-
-
-def _checked(where: str, origin: str, value: object, hint: Any, entry: 'Field[Any]') -> Any:
-    """The value with its declared type. Raises WamError."""
-    rule = _rule(entry)
-    if get_origin(hint) is tuple:
-        kind = get_args(hint)[0]
-        if isinstance(value, str) or not isinstance(value, Iterable):
-            raise WamError(f'{where} = {value!r} ({origin}), expected a list')
-        return tuple(_item(where, origin, item, kind, rule) for item in value)
-    return _item(where, origin, value, hint, rule)
-
-
-def _item(where: str, origin: str, value: object, kind: type[Scalar], rule: _Rule) -> Scalar:
-    # YAML reads `30` as a whole number, and people write that for a rate.
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
-        raise WamError(
-            f'{where} = {value!r} ({origin}), expected {_WORDS[kind]}, allowed {rule.text()}'
-        )
-    assert isinstance(value, bool | int | float | str)
-    if not rule.holds(value):
-        raise WamError(f'{where} = {value!r} ({origin}), allowed {rule.text()}')
-    return value
-
-
 def _descriptor(value: object, entry: 'Field[Any]') -> ParameterDescriptor:
-    rule = _rule(entry)
+    rule = rule_of(entry)
     unit = f' [{rule.unit}]' if rule.unit else ''
     descriptor = ParameterDescriptor(
         description=f'{rule.description}{unit}',

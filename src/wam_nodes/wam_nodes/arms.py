@@ -10,8 +10,9 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from wam_bringup.config import load_rig
-from wam_bringup.parameters import declare, parameter
+from wam_bringup.parameters import declare
 from wam_core.errors import WamError
+from wam_core.options import parameter
 from wam_nodes import motor_opening
 from wam_nodes.arm_connection import ArmConnection
 from wam_nodes.diagnostics import Diagnostics, Report

@@ -14,9 +14,10 @@ from sensor_msgs.msg import Image
 from wam_msgs.msg import FrameSet
 
 from wam_bringup.config import load_policy, load_rig
-from wam_bringup.parameters import declare, parameter
+from wam_bringup.parameters import declare
 from wam_core.errors import WamError
 from wam_core.frame_matching import FrameMatcher
+from wam_core.options import parameter
 from wam_core.policy import PolicySpec
 from wam_core.rig import CameraSpec, RigSpec
 from wam_nodes.camera_health import CameraHealth

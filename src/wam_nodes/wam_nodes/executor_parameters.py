@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from wam_bringup.parameters import parameter
 from wam_core.executor_config import MODES, ExecutorConfig
+from wam_core.options import parameter
 from wam_core.watchdog import ACTIONS, Watch, WatchdogConfig
 
 _SECONDS = {'unit': 's', 'lower': 0.01, 'upper': 600.0}

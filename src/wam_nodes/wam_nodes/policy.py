@@ -17,8 +17,9 @@ from wam_msgs.msg import ActionChunk, PredictedFuture
 from wam_msgs.srv import PredictChunk, ResetPolicy
 
 from wam_bringup.config import load_policy, load_rig
-from wam_bringup.parameters import declare, parameter
+from wam_bringup.parameters import declare
 from wam_core.errors import WamError
+from wam_core.options import parameter
 from wam_core.policy import InferenceRequest, Observation, PolicyConfig
 from wam_nodes.conversions import matrix, nanoseconds
 from wam_nodes.diagnostics import Diagnostics, Report

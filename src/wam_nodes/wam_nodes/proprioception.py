@@ -9,10 +9,11 @@ from wam_msgs.msg import Proprioception
 
 from wam_bringup import environment
 from wam_bringup.config import load_rig
-from wam_bringup.parameters import declare, parameter
+from wam_bringup.parameters import declare
 from wam_core.arm_pairing import ArmPairing, RigState
 from wam_core.joints import ARM_SLICES
 from wam_core.kinematics import forward
+from wam_core.options import parameter
 from wam_nodes.conversions import nanoseconds, pose_message, time_message
 from wam_nodes.diagnostics import Diagnostics, Report
 from wam_nodes.qos import EVERY

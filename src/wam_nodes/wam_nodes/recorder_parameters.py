@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wam_bringup.parameters import parameter
+from wam_core.options import parameter
 from wam_data.episode import Settings
 from wam_data.recording import Limits
 from wam_nodes.recorder_topics import Choice

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wam_bringup.config import load_policy, load_task
-from wam_bringup.parameters import parameter
 from wam_core.errors import WamError
 from wam_core.executor_config import check_mode
+from wam_core.options import parameter
 from wam_core.rig import RigSpec
 from wam_core.rollout import RolloutLimits
 from wam_core.task import TaskSpec

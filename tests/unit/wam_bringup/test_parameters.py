@@ -11,8 +11,9 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from wam_bringup.parameters import declare, parameter
+from wam_bringup.parameters import declare
 from wam_core.errors import WamError
+from wam_core.options import parameter
 
 
 @dataclass(frozen=True)

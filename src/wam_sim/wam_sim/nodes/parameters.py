@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from wam_bringup.parameters import parameter
+from wam_core.options import parameter
 from wam_sim.arm_model import VX300S
 from wam_sim.modes import MODES
 
