@@ -33,22 +33,24 @@ def policy_file(
 
 
 class Bench:
-    """A running policy node and everything around it."""
+    """A running policy node and everything around it. watched: somebody looks at the future."""
 
-    def __init__(self, ros: Any, options: str = '{}') -> None:
+    def __init__(self, ros: Any, options: str = '{}', *, watched: bool = True) -> None:
         self.ros = ros
         self.process = start(ros, policy=policy_file(ros.folder, options=options))
         self.frames = ros.node.create_publisher(FrameSet, '/frame_set', 2)
         self.states = ros.node.create_publisher(Proprioception, '/proprioception', 10)
         self.chunks: list[ActionChunk] = ros.collect(ActionChunk, '/action_chunk')
-        self.futures: list[PredictedFuture] = ros.collect(PredictedFuture, '/predicted_future')
+        self.futures: list[PredictedFuture] = (
+            ros.collect(PredictedFuture, '/predicted_future') if watched else []
+        )
         ros.wait(lambda: 'ready' in self.process.output, what='ready')
         ros.wait(
             lambda: (
                 self.frames.get_subscription_count()
                 and self.states.get_subscription_count()
                 and ros.node.count_publishers('/action_chunk')
-                and ros.node.count_publishers('/predicted_future')
+                and (ros.node.count_publishers('/predicted_future') or not watched)
             ),
             what='discovery',
         )
@@ -79,14 +81,18 @@ class Bench:
         )
         return self.ros.call(PredictChunk, '/policy/predict_chunk', request)
 
-    def predict(self, request_id: int, task: str) -> ActionChunk:
-        """The chunk that answers a request on a fresh observation."""
+    def begin(self, request_id: int, task: str) -> None:
+        """Has a request on a fresh observation accepted."""
 
         def accepted() -> bool:
             self.observe()
             return bool(self.ask(request_id, task).accepted)
 
         self.ros.wait(accepted, what='an accepted request')
+
+    def predict(self, request_id: int, task: str) -> ActionChunk:
+        """The chunk that answers a request on a fresh observation."""
+        self.begin(request_id, task)
         self.ros.wait(lambda: any(chunk.request_id == request_id for chunk in self.chunks))
         return next(chunk for chunk in self.chunks if chunk.request_id == request_id)
 

@@ -14,6 +14,8 @@ from PIL import Image as Picture
 from sensor_msgs.msg import Image
 from wam_msgs.msg import FrameSet, StreamStatus
 
+from wam_bringup.node_spec import REFUSED
+
 CAMERAS = ('cam_high', 'cam_left_wrist', 'cam_right_wrist')
 PERIOD_NS = 33_333_333  # of config/rigs/sim.yaml
 START_NS = 20_000_000_000
@@ -267,5 +269,5 @@ def test_a_policy_that_the_rig_cannot_serve_is_refused(
     process = ros.start(
         'wam_nodes', 'camera_sync', params={'rig': 'sim', 'policy': str(policy_file)}
     )
-    assert process.wait() == 1
+    assert process.wait() == REFUSED
     assert all(word in process.output for word in words), process.output

@@ -8,6 +8,7 @@ from builtin_interfaces.msg import Duration
 from executor_bench import LIMITS, START, TASK, TICK_NS, Bench, ramp, start, swing
 from wam_msgs.msg import ExecutorState
 
+from wam_bringup.node_spec import REFUSED
 from wam_nodes.conversions import nanoseconds, time_message
 
 
@@ -186,7 +187,7 @@ def test_a_bad_parameter_stops_the_node_at_start_up(
     ros: Any, params: dict[str, Any], parts: list[str]
 ) -> None:
     process = start(ros, **params)
-    assert process.wait() == 1
+    assert process.wait() == REFUSED
     for part in [*parts, 'executor-0.yaml']:
         assert part in process.output
     assert 'Traceback' not in process.output

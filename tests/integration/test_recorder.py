@@ -22,6 +22,7 @@ from wam_msgs.msg import (
 )
 from wam_msgs.srv import LabelEpisode, StartEpisode, StopEpisode
 
+from wam_bringup.node_spec import REFUSED
 from wam_data.frames import decode
 from wam_data.manifest import read_manifest
 from wam_data.reader import EpisodeReader
@@ -315,6 +316,6 @@ def test_a_failing_disk_ends_the_episode_and_not_the_node(bench: Make) -> None:
 
 def test_parameters_out_of_range_stop_the_node(ros: Any, tmp_path: Path) -> None:
     process = ros.start('wam_nodes', 'recorder', params={'jpeg_quality': 101})
-    assert process.wait() == 1
+    assert process.wait() == REFUSED
     assert 'jpeg_quality' in process.output
     assert '1 to 100' in process.output

@@ -6,7 +6,7 @@ import pytest
 from action_msgs.msg import GoalStatus
 from rclpy.node import Node
 from rollout_world import World
-from wam_msgs.srv import ResetScene
+from wam_msgs.srv import ResetPolicy, ResetScene
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,64 @@ def test_a_service_that_is_not_there_ends_the_wait_with_its_name(ros: Any) -> No
     answer = w.result(w.send())
     assert answer.result.outcome == 'aborted'
     assert 'service /recorder/start_episode is absent' in answer.result.message
+
+
+LOADING = ('/policy/reset',)  # what a policy that loads does not offer yet
+LONG = 8  # feedbacks, which come every 0.2 s: longer than a service_timeout_s of 1 s
+
+
+def loading(ros: Any, **params: Any) -> tuple[World, Any, Any]:
+    """A rollout that waits for a policy, for longer than for any other service."""
+    w = World(ros, absent=LOADING, service_timeout_s=1.0, **params)
+    node = Node('policy', context=w.ros.context)
+    handle = w.send(time_limit_s=1.0)
+    w.until(lambda: sum(item.phase == 'loading' for item in w.feedback) > LONG, 'a long wait')
+    return w, node, handle
+
+
+def test_a_policy_that_loads_is_waited_for_before_anything_moves(ros: Any) -> None:
+    w, node, handle = loading(ros)
+    assert '/sim/reset_scene' not in w.called()
+    ros.node.create_service(ResetPolicy, '/policy/reset', w.serve('/policy/reset'))
+    w.running()
+    assert w.called().index('/sim/reset_scene') < w.called().index('/policy/reset')
+    assert w.result(handle).result.outcome == 'failure'
+    node.destroy_node()
+
+
+def test_waiting_for_a_policy_can_be_cancelled(ros: Any) -> None:
+    w, node, handle = loading(ros)
+    handle.cancel_goal_async()
+    answer = w.result(handle)
+    assert (answer.status, answer.result.message) == (GoalStatus.STATUS_CANCELED, 'cancelled')
+    assert '/sim/reset_scene' not in w.called()
+    node.destroy_node()
+
+
+def test_a_policy_that_never_finishes_loading_ends_the_wait(ros: Any) -> None:
+    w = World(ros, absent=LOADING, service_timeout_s=60.0, policy_timeout_s=1.0)
+    node = Node('policy', context=w.ros.context)
+    answer = w.result(w.send())
+    assert 'node policy does not offer /policy/reset yet' in answer.result.message
+    node.destroy_node()
+
+
+def test_a_policy_that_is_not_there_is_not_waited_for_so_long(ros: Any) -> None:
+    w = World(ros, absent=LOADING, service_timeout_s=1.0)
+    answer = w.result(w.send())
+    assert 'service /policy/reset is absent' in answer.result.message
+
+
+def test_a_reset_that_takes_long_is_waited_for_and_can_be_cancelled(ros: Any) -> None:
+    w = World(ros, absent=LOADING, service_timeout_s=1.0, retry_s=0.5)
+    # Of a node that nobody spins: it never answers.
+    mute = Node('policy', context=w.ros.context)
+    mute.create_service(ResetPolicy, '/policy/reset', lambda request, response: response)
+    handle = w.send()
+    w.until(lambda: sum(item.phase == 'waiting' for item in w.feedback) > LONG, 'a long wait')
+    handle.cancel_goal_async()
+    assert w.result(handle).result.message == 'cancelled'
+    mute.destroy_node()
 
 
 def test_an_answer_that_got_lost_is_asked_for_again(ros: Any) -> None:

@@ -1,6 +1,9 @@
 """Finds and reads the files of the top-level config folder; every error lists the valid names."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
@@ -9,6 +12,8 @@ from wam_core.errors import WamError
 from wam_core.policy import PolicyConfig, parse_policy
 from wam_core.rig import RigSpec, parse_rig
 from wam_core.task import TaskSpec, parse_task
+
+_POLICY: Final = 'policy.yaml'  # of a policy directory, beside the files that it names
 
 
 def config_directory() -> Path:
@@ -25,34 +30,86 @@ def read_yaml(path: Path) -> object:
 
 
 def names(kind: str) -> list[str]:
-    """Names of the files in config/<kind>: kind is rigs, tasks or policies."""
-    return sorted(path.stem for path in (config_directory() / kind).glob('*.yaml'))
+    """Names of the files in config/<kind>: kind is rigs, tasks or policies.
+
+    A file in a folder there, <folder>/<name>.yaml, is named <folder>:<name>.
+    """
+    folder = config_directory() / kind
+    return sorted(
+        ':'.join(path.relative_to(folder).with_suffix('').parts) for path in folder.rglob('*.yaml')
+    )
+
+
+def find(kind: str, name: str) -> Path:
+    """The file that is meant by a name of ``names(kind)``, or by a path.
+
+    A path ends in .yaml, or leads to a directory with a policy.yaml (policies only).
+    Raises WamError that lists the names.
+    """
+    if name in names(kind):
+        return (config_directory() / kind).joinpath(*f'{name}.yaml'.split(':'))
+    path = Path(name).expanduser().absolute()
+    if name.endswith('.yaml'):
+        return path
+    singular = {'rigs': 'rig', 'tasks': 'task', 'policies': 'policy'}[kind]
+    if kind != 'policies':
+        allowed = 'a path that ends in .yaml'
+    elif name and path.is_dir():
+        if (path / _POLICY).is_file():
+            return path / _POLICY
+        raise WamError(f'policy {name!r}: there is no {_POLICY} in {path}')
+    else:
+        allowed = f'a path that ends in .yaml, or a directory with a {_POLICY}'
+    raise WamError(f'unknown {singular} {name!r}, expected one of {names(kind)}, or {allowed}')
+
+
+def reference(kind: str, name: str) -> str:
+    """What means the same to a process in another working directory. Raises as ``find`` does."""
+    return name if name in names(kind) else str(find(kind, name))
 
 
 def load_rig(name: str) -> RigSpec:
-    """The rig of config/rigs/<name>.yaml, or of a path that ends in .yaml."""
-    path = _find('rigs', name)
+    """The rig of a name in config/rigs, or of a path that ends in .yaml."""
+    path = find('rigs', name)
     return parse_rig(
         path.stem, read_yaml(path), read_yaml(config_directory() / 'grippers.yaml'), str(path)
     )
 
 
 def load_task(name: str) -> TaskSpec:
-    """The task of config/tasks/<name>.yaml, or of a path that ends in .yaml."""
-    path = _find('tasks', name)
+    """The task of a name in config/tasks, or of a path that ends in .yaml."""
+    path = find('tasks', name)
     return parse_task(path.stem, read_yaml(path), str(path))
 
 
-def load_policy(name: str) -> PolicyConfig:
-    """The policy of config/policies/<name>.yaml, or of a path that ends in .yaml."""
-    path = _find('policies', name)
-    return parse_policy(path.stem, read_yaml(path), str(path))
+def load_policy(name: str, options: str = '') -> PolicyConfig:
+    """The policy of a name in config/policies, of a path that ends in .yaml, or of a directory.
+
+    options: YAML mapping that is laid over the file's ``options``, section by section; empty:
+    none. Raises WamError for what is unknown or bad.
+    """
+    path = find('policies', name)
+    if name not in names('policies'):
+        # Every policy directory has a file of this name: what tells them apart is theirs.
+        name = path.parent.name if path.name == _POLICY else path.stem
+    config = parse_policy(name, read_yaml(path), str(path), str(path.parent))
+    return replace(config, options=_merged(config.options, _read_options(options)))
 
 
-def _find(kind: str, name: str) -> Path:
-    if name.endswith('.yaml'):
-        return Path(name)
-    if name not in names(kind):
-        singular = {'rigs': 'rig', 'tasks': 'task', 'policies': 'policy'}[kind]
-        raise WamError(f'unknown {singular} {name!r}, expected one of {names(kind)}')
-    return config_directory() / kind / f'{name}.yaml'
+def _read_options(text: str) -> Mapping[str, object]:
+    try:
+        options: Any = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError as error:
+        raise WamError(f'policy options {text!r}: {error}') from error
+    if not isinstance(options, dict):
+        raise WamError(f'policy options {text!r}, expected a YAML mapping')
+    return options
+
+
+def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    return merged

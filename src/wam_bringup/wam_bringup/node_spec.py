@@ -3,11 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from wam_bringup.config import names
+from wam_bringup.config import names, reference
 from wam_core.errors import WamError
 
 Value = bool | int | float | str
+
+# Exit code of a node that can't start with what it was given: to start it again would not help.
+REFUSED: Final = 2
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ class NodeSpec:
 class Argument:
     """An argument of a graph, given as ``name:=value``.
 
-    choices: the only values; empty: any. folder: the value is the name of a file in
-    config/<folder>, or a path that ends in .yaml.
+    choices: the only values; empty: any. folder: the value is what ``config.find`` knows of
+    config/<folder>: a name, or a path.
     """
 
     name: str
@@ -69,18 +73,15 @@ class Argument:
     def text(self) -> str:
         """The description with what is allowed, for people."""
         if self.folder:
-            return (
-                f'{self.description}: {", ".join(names(self.folder))}, or a path of a .yaml file'
-            )
+            directory = ' or a policy directory' if self.folder == 'policies' else ''
+            known = ', '.join(names(self.folder))
+            return f'{self.description}: {known}, or a path of a .yaml file{directory}'
         return self.description
 
     def check(self, value: str) -> str:
-        """The value if it is allowed. Raises WamError that lists what is."""
+        """The value if it is allowed, paths absolute. Raises WamError that lists what is."""
         if self.choices and value not in self.choices:
             raise WamError(f'{self.name}:={value} is unknown, expected one of {self.choices}')
-        if self.folder and not value.endswith('.yaml') and value not in names(self.folder):
-            raise WamError(
-                f'{self.name}:={value} is unknown, expected one of {names(self.folder)} '
-                'or a path that ends in .yaml'
-            )
+        if self.folder:
+            return reference(self.folder, value)
         return value

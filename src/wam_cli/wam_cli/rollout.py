@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from wam_bringup.config import load_policy, load_task
+from wam_bringup.config import load_policy, load_task, reference
 from wam_bringup.graph import graph
 from wam_cli import dead_segments, parking
 from wam_cli.interruption import Interruption
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _READY_S: Final = 120.0  # for the graph to offer the action
 _SEEDS: Final = 2**32  # that simulated scenes are drawn from
+_POLICY: Final = 'a name in config/policies, a path of a .yaml file, or a policy directory'
+_OPTIONS: Final = "over the policy file's `options`, e.g. '{planning: {candidates: 4}}'"
 _ATTACH_S: Final = 10.0  # to discover a graph that should run already
 
 
@@ -40,7 +42,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     say = parser.add_argument
     say('--task', required=True, help='a name in config/tasks, or the path of a .yaml file')
-    say('--policy', default='scripted', help='a name in config/policies, or a path (%(default)s)')
+    say('--policy', default='scripted', help=f'{_POLICY} (%(default)s)')
+    say('--policy-options', default='', metavar='YAML', help=_OPTIONS)
     say('--episodes', type=int, default=1, metavar='N', help='how many (%(default)s)')
     say('--seed', type=int, default=0, help='of the first simulated scene (%(default)s)')
     say('--rig', default='sim', help='a name in config/rigs, or a path (%(default)s)')
@@ -86,12 +89,13 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
         raise UsageError(f'--seed {arguments.seed}: expected 0 or more, {most} at most')
     if not 0.0 <= arguments.time_limit < math.inf:
         raise UsageError(f'--time-limit {arguments.time_limit:g}: expected 0 or more seconds')
-    if (arguments.episode is not None) != (arguments.policy == 'replay'):
-        raise UsageError('--episode DIRECTORY and --policy replay belong together')
     if arguments.attach and arguments.park == 'yes':
         raise UsageError('--park yes: a graph that is attached to goes on; use `wam arms park`')
+    arguments.task = reference('tasks', arguments.task)
+    arguments.policy = reference('policies', arguments.policy)
     load_task(arguments.task)
-    load_policy(arguments.policy)
+    options = _policy_options(arguments)
+    load_policy(arguments.policy, options)
     given = {
         'rig': arguments.rig,
         'task': arguments.task,
@@ -99,15 +103,28 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
         'mode': arguments.mode,
         'root': str(Path(arguments.root).absolute()),
     }
-    if arguments.episode is not None:
-        episode = Path(arguments.episode).absolute()
-        if not (episode / 'episode.json').is_file():
-            raise UsageError(f'--episode {arguments.episode}: no episode.json there')
-        given['policy_options'] = json.dumps({'episode': str(episode)})
+    if options:
+        given['policy_options'] = options
     if arguments.parameters is not None:
         given['parameters'] = str(Path(arguments.parameters).absolute())
     graph('rollout').resolve(given)
     return [*(f'{name}:={value}' for name, value in given.items()), '--park', arguments.park]
+
+
+def _policy_options(arguments: argparse.Namespace) -> str:
+    """What is laid over the policy file's options, as YAML; empty: nothing."""
+    if (arguments.episode is not None) != (arguments.policy == 'replay'):
+        raise UsageError('--episode DIRECTORY and --policy replay belong together')
+    if arguments.attach and arguments.policy_options:
+        raise UsageError('--policy-options: a graph that is attached to has loaded its policy')
+    if arguments.episode is None:
+        return str(arguments.policy_options)
+    if arguments.policy_options:
+        raise UsageError('--policy-options: policy `replay` has none but --episode')
+    episode = Path(arguments.episode).absolute()
+    if not (episode / 'episode.json').is_file():
+        raise UsageError(f'--episode {arguments.episode}: no episode.json there')
+    return json.dumps({'episode': str(episode)})
 
 
 def _run_episodes(

@@ -176,6 +176,8 @@ class RolloutClient:
                 self._status.spread_ms = _float(values.get('spread_ms_p50'))
             elif entry.name == 'recorder':
                 self._status.recorder_hz = _float(values.get('rate_hz'))
+            elif entry.name == 'policy':
+                self._status.loading_s = _float(values.get('loading_s'))
 
 
 def _message(goal: Goal) -> RunRollout.Goal:

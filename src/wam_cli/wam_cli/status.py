@@ -31,6 +31,7 @@ class Status:
 
     elapsed_s: ROS clock, since the run began; factor: of real time. camera_hz: matched sets per
     second, spread_ms: median within a set; both on the ROS clock. recorder_hz: messages per s.
+    loading_s: for how long the policy has been loading.
     """
 
     title: str
@@ -45,6 +46,7 @@ class Status:
     camera_hz: float | None = None
     spread_ms: float | None = None
     recorder_hz: float | None = None
+    loading_s: float | None = None
     hint: str = ''
 
     def text(self) -> str:
@@ -53,7 +55,9 @@ class Status:
         return ' | '.join([*parts, self.hint] if self.hint else parts)
 
     def _phase(self) -> list[str]:
-        return [self.title, f'{self.phase} {self.progress}'.rstrip()]
+        parts = [self.title, f'{self.phase} {self.progress}'.rstrip()]
+        loading = self.loading_s is not None
+        return [*parts, f'the policy loads, {_number(self.loading_s, 0)} s'] if loading else parts
 
     def _numbers(self) -> list[str]:
         factor = f' ({self.factor:.2f} x real time)' if self.factor is not None else ''

@@ -24,6 +24,7 @@ from circus.process import DEAD_OR_ZOMBIE, UNEXISTING
 from circus.watcher import Watcher
 from tornado.ioloop import IOLoop
 
+from wam_bringup.node_spec import REFUSED
 from wam_cli.death_signal import dying_with_parent
 from wam_cli.node_log import DrainingRedirector, NodeLog
 
@@ -207,6 +208,9 @@ class Supervisor:
             self._log.say(f'{process.name} {how if exit_code else "is done"}')
         elif self._over.is_set():
             return True
+        elif process.respawn and exit_code == REFUSED and len(self._starts[process.name]) == 1:
+            # It may take minutes to find out, so it isn't given the other starts to do so again.
+            self._fail(f'{process.name} refused to start')
         elif process.respawn or not process.required:
             self._log.say(f'{process.name} {how}')
         else:

@@ -1,6 +1,6 @@
 """What goes into a policy and what comes out. The interface itself is ``wam_policy.Policy``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,21 +71,41 @@ class InferenceRequest:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One of the action chunks that a planner chose from.
+
+    actions: (horizon, 14) as in ``Prediction``. value: 0..1; None: not judged, for lack of time.
+    future_proprioception: (14,) that the planner expects of it, or None.
+    """
+
+    actions: Matrix
+    value: float | None = None
+    future_proprioception: Vector | None = None
+
+
+@dataclass(frozen=True)
 class Prediction:
     """A policy's answer; row k is due at ``observation.stamp_ns + k * spec.dt_ns``.
 
     actions: (horizon, 14), arm joints rad, grippers 0..1.
-    future_images: (N, H, W, 3) RGB8 or None.
-    future_proprioception: (14,) or None. value: 0..1 or None. candidate_values: (C,), C may be 0.
+    future_proprioception: (14,) or None. value: 0..1 or None.
+    candidates: all that a planner compared, ``candidates[chosen]`` being the one of ``actions``;
+    empty: nothing was compared.
+    note: what people should know about this answer, such as a plan cut short; empty: nothing.
+    decode_images: (max(1, candidates), N, H, W, 3) RGB8 of the future, N as ``spec.cameras``;
+    None: predicts none. Called at most once, by the thread that called ``infer`` and before the
+    next call of the policy, and only when somebody wants to see them. May raise.
     prefix_rows: leading rows that repeat the request's prefix; 0: not conditioned on it.
     stage_ms: milliseconds of each stage of the inference.
     """
 
     actions: Matrix
-    future_images: Image | None = None
     future_proprioception: Vector | None = None
     value: float | None = None
-    candidate_values: tuple[float, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    chosen: int = 0
+    note: str = ''
+    decode_images: Callable[[], Image] | None = None
     prefix_rows: int = 0
     stage_ms: Mapping[str, float] = field(default_factory=dict)
 
@@ -102,21 +122,24 @@ class Ensembling:
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """A policy file, config/policies/<name>.yaml, as data.
+    """A policy file, such as config/policies/<name>.yaml, as data.
 
     entry_point: name in the entry point group ``wam.policies``.
     spec: what the policy states that it needs. options: keys of its own, passed to it.
-    ensembling: None: off.
+    ensembling: None: off. source: the file, for messages; empty: none.
+    directory: of the file; relative paths in ``options`` start there.
     """
 
     entry_point: str
     spec: PolicySpec
     options: Mapping[str, object]
     ensembling: Ensembling | None = None
+    directory: str = ''
+    source: str = ''
 
 
-def parse_policy(name: str, policy: object, source: str) -> PolicyConfig:
-    """Builds a PolicyConfig from the contents of a policy file.
+def parse_policy(name: str, policy: object, source: str, directory: str = '') -> PolicyConfig:
+    """Builds a PolicyConfig from the contents of a policy file, ``source``, in ``directory``.
 
     Raises WamError with ``source`` and the key for anything missing, unknown or out of range.
     """
@@ -141,6 +164,6 @@ def parse_policy(name: str, policy: object, source: str) -> PolicyConfig:
         wanted = section.section('ensembling')
         ensembling = Ensembling(wanted.number('decay', 0.0, 10.0))
         wanted.close()
-    config = PolicyConfig(section.text('policy'), spec, options, ensembling)
+    config = PolicyConfig(section.text('policy'), spec, options, ensembling, directory, source)
     section.close()
     return config

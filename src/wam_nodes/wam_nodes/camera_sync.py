@@ -40,7 +40,9 @@ class Parameters:
     """Of the node; the file is config/camera_sync.yaml."""
 
     rig: str = parameter('sim', 'name in config/rigs, or path of a .yaml file')
-    policy: str = parameter('scripted', 'name in config/policies, or path of a .yaml file')
+    policy: str = parameter(
+        'scripted', 'name in config/policies, path of a .yaml file, or policy directory'
+    )
     slop: float = parameter(
         0.8,
         'greatest spread of a set, in frame periods of the fastest camera',

@@ -13,6 +13,10 @@ from wam_core.errors import WamError
 _POLL_S: Final = 0.05
 
 
+def _never() -> str:
+    return ''
+
+
 class RolloutLink:
     """Awaitable calls and conditions for a coroutine on a node's single-threaded executor.
 
@@ -48,21 +52,52 @@ class RolloutLink:
         """On the ROS clock."""
         return int(self._node.get_clock().now().nanoseconds)
 
-    async def call(self, name: str, request: Any, *, repeatable: bool = False) -> Any:
+    async def served(
+        self, name: str, node: str, timeout_s: float, interrupted: Callable[[], str]
+    ) -> None:
+        """Waits for a service that its node offers late, such as a policy that has to load first.
+
+        Up to timeout_s, wall time, while the node is there; without it as long as for any service.
+        interrupted: why to give up now; empty: go on. Raises WamError.
+        """
+        begun = seen = time.monotonic()
+        while not self._clients[name].service_is_ready():
+            _interrupt(interrupted)
+            now = time.monotonic()
+            # Looked for as seldom as will do: it is dearer than the question above.
+            if now - seen > self._service_timeout_s / 2 and node in self._node.get_node_names():
+                seen = now
+            self._expire(seen + self._service_timeout_s, f'service {name} is absent')
+            self._expire(begun + timeout_s, f'node {node} does not offer {name} yet')
+            await self._poll()
+
+    async def call(
+        self,
+        name: str,
+        request: Any,
+        *,
+        repeatable: bool = False,
+        timeout_s: float | None = None,
+        interrupted: Callable[[], str] = _never,
+    ) -> Any:
         """The answer of a service. Raises WamError when there is none in time.
 
         repeatable: asking twice does no harm, so that is done when no answer comes: Fast DDS
         loses one when the service has not discovered all of its client yet (a loaded machine).
+        timeout_s: instead of service_timeout_s. interrupted: why to give up now; empty: go on.
         """
         client = self._clients[name]
-        deadline = time.monotonic() + self._service_timeout_s
+        limit_s = self._service_timeout_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + limit_s
         while not client.service_is_ready():
+            _interrupt(interrupted)
             self._expire(deadline, f'service {name} is absent')
             await self._poll()
         while True:
             future = client.call_async(request)
             repeat = time.monotonic() + self._retry_s
             while not future.done():
+                _interrupt(interrupted)
                 if time.monotonic() > min(deadline, repeat if repeatable else deadline):
                     break
                 await self._poll()
@@ -86,8 +121,7 @@ class RolloutLink:
         limit_ns = self.now_ns() + round(timeout_s * 1e9)
         moved_ns, moved_at = self.now_ns(), time.monotonic()
         while not condition():
-            if reason := interrupted():
-                raise WamError(reason)
+            _interrupt(interrupted)
             if (now_ns := self.now_ns()) > limit_ns:
                 raise WamError(f'{what}: not within {timeout_s:g} s')
             if now_ns != moved_ns:
@@ -118,3 +152,8 @@ class RolloutLink:
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             future.set_result(None)
+
+
+def _interrupt(interrupted: Callable[[], str]) -> None:
+    if reason := interrupted():
+        raise WamError(reason)

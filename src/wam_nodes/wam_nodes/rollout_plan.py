@@ -21,6 +21,10 @@ class Parameters:
     service_timeout_s: float = parameter(
         30.0, 'wall time for a service to appear and answer', unit='s', lower=0.1, upper=600.0
     )
+    policy_timeout_s: float = parameter(
+        900.0, 'wall time for the policy to load, and for it to be reset', unit='s',
+        lower=0.1, upper=7200.0,
+    )  # fmt: skip
     retry_s: float = parameter(
         5.0, 'wall time after which a reset that is not answered is repeated', unit='s',
         lower=0.1, upper=600.0,

@@ -1,7 +1,6 @@
 """One rollout from the reset of the scene to the labelled recording, step after step."""
 
 import json
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -27,6 +26,7 @@ from wam_nodes.conversions import nanoseconds, time_message
 from wam_nodes.rollout_arms import RolloutArms
 from wam_nodes.rollout_link import RolloutLink
 from wam_nodes.rollout_plan import Parameters, Plan
+from wam_nodes.rollout_recording import RolloutRecording
 
 SERVICES: Final = {
     '/policy/reset': ResetPolicy,
@@ -38,9 +38,9 @@ SERVICES: Final = {
     '/recorder/stop_episode': StopEpisode,
 }
 RESET_SCENE: Final = '/sim/reset_scene'
-_RECORDER_RETRY_S: Final = 0.2
 _STATES: Final = frozenset(State)
-RESETS: Final = (RESET_SCENE, '/policy/reset')
+POLICY_RESET: Final = '/policy/reset'
+RESETS: Final = (RESET_SCENE, POLICY_RESET)
 
 
 class RolloutSequence:
@@ -69,17 +69,14 @@ class RolloutSequence:
         self._complaints = complaints
         self._simulated = plan.seed >= 0
         self._phase = 'resetting'
-        self._arms = RolloutArms(
-            link, parameters.settle_timeout_s, lambda: 'cancelled' if cancelled() else ''
-        )
+        self._arms = RolloutArms(link, parameters.settle_timeout_s, self._interrupted)
         self._truth: TaskState | None = None
         self._reset_ns = link.now_ns()
         self._still_ns: int | None = None  # since when the arms have been still, and ...
         self._seen_ns = 0  # ... until when that is known
         self._monitor: RolloutMonitor | None = None
         self._policy: ResetPolicy.Response | None = None
-        self._recording = False
-        self._episode = ''
+        self._recording = RolloutRecording(link, parameters.recorder_timeout_s, self._interrupted)
 
     def executor_state(self, message: ExecutorState) -> None:
         """Takes the executor's newest state."""
@@ -150,6 +147,12 @@ class RolloutSequence:
 
     async def _prepare(self) -> None:
         await self._arms.come_to_rest()
+        # First of all: it may take minutes to load, for which no arm need hold itself up.
+        self._phase = 'loading'
+        await self._link.served(
+            POLICY_RESET, 'policy', self._parameters.policy_timeout_s, self._interrupted
+        )
+        self._phase = 'resetting'
         if self._simulated:
             await self._reset_scene()
         else:
@@ -159,13 +162,15 @@ class RolloutSequence:
         self._phase = 'waiting'
         plan = self._plan
         self._policy = await self._accepted(
-            '/policy/reset',
+            POLICY_RESET,
             ResetPolicy.Request(
                 task=plan.task.language,
                 task_name=plan.task.name,
                 policy=plan.policy,
                 seed=plan.seed,
             ),
+            timeout_s=self._parameters.policy_timeout_s,
+            interrupted=self._interrupted,
         )
         await self._until(self._settled, 'arms that are still')
 
@@ -186,7 +191,7 @@ class RolloutSequence:
         plan, policy = self._plan, self._policy
         assert policy is not None
         if plan.record:
-            await self._record(policy)
+            await self._recording.start(plan, policy)
         self._event('start', plan.task.language, policy=policy.policy, seed=plan.seed)
         run = await self._accepted(
             '/executor/start',
@@ -200,29 +205,6 @@ class RolloutSequence:
             self._link.now_ns(),
             simulated=self._simulated,
         )
-
-    async def _record(self, policy: ResetPolicy.Response) -> None:
-        """Starts the recorder, as soon as it hears all that it must record."""
-        plan = self._plan
-        request = StartEpisode.Request(
-            task=plan.task.language,
-            task_name=plan.task.name,
-            policy=policy.policy,
-            policy_specification=policy.specification,
-            mode=plan.mode,
-            seed=plan.seed,
-        )
-        patience = time.monotonic() + self._parameters.recorder_timeout_s
-        while True:
-            answer = await self._link.call('/recorder/start_episode', request)
-            if answer.accepted:
-                self._recording, self._episode = True, answer.episode
-                return
-            if self._cancelled():
-                raise WamError('cancelled')
-            if not answer.waiting or time.monotonic() > patience:
-                raise WamError(f'/recorder/start_episode: {answer.message}')
-            await self._link.pause(_RECORDER_RETRY_S)
 
     async def _watch(self) -> Ending:
         monitor = self._monitor
@@ -245,25 +227,22 @@ class RolloutSequence:
         return ending
 
     async def _close_recording(self, ending: Ending) -> None:
-        if not self._recording:
+        if not self._recording.running:
             return
         self._event('stop', ending.message, outcome=ending.outcome)
-        self._recording = False
         judged = self._simulated and ending.outcome in ('success', 'failure')
-        answer = await self._accepted(
-            '/recorder/stop_episode',
+        await self._recording.stop(
             StopEpisode.Request(
                 outcome=ending.outcome,
                 score=self._monitor.score if self._monitor else 0.0,
                 stages=list(self._monitor.stages) if self._monitor else [],
                 note=ending.message,
                 by='sim' if judged else 'rollout',
-            ),
+            )
         )
-        self._episode = answer.episode
 
-    async def _accepted(self, name: str, request: Any) -> Any:
-        answer = await self._link.call(name, request, repeatable=name in RESETS)
+    async def _accepted(self, name: str, request: Any, **patience: Any) -> Any:
+        answer = await self._link.call(name, request, repeatable=name in RESETS, **patience)
         if not answer.accepted:
             raise WamError(f'{name}: {answer.message}')
         return answer
@@ -272,9 +251,10 @@ class RolloutSequence:
         self, condition: Callable[[], bool], what: str, timeout_s: float | None = None
     ) -> None:
         timeout_s = self._parameters.settle_timeout_s if timeout_s is None else timeout_s
-        await self._link.until(
-            condition, timeout_s, what, lambda: 'cancelled' if self._cancelled() else ''
-        )
+        await self._link.until(condition, timeout_s, what, self._interrupted)
+
+    def _interrupted(self) -> str:
+        return 'cancelled' if self._cancelled() else ''
 
     def _settled(self) -> bool:
         settle_ns = self._parameters.settle_s * 1e9
@@ -291,7 +271,7 @@ class RolloutSequence:
             outcome=outcome,
             score=monitor.score if monitor else 0.0,
             stages=list(monitor.stages) if monitor else [],
-            episode=self._episode,
+            episode=self._recording.episode,
             steps=monitor.steps if monitor else 0,
             duration_s=duration_s,
             message=message,

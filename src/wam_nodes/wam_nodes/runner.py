@@ -13,6 +13,7 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from wam_bringup.node_spec import REFUSED
 from wam_core.errors import WamError
 from wam_nodes.qos import EVERY
 
@@ -22,8 +23,9 @@ _LEASE_S: Final = 30.0  # a killed participant stays in the graph for its lease 
 
 
 def run(make: Callable[[], Node], heartbeat: tuple[Any, str] | None = None) -> int:
-    """Runs a node until SIGINT, SIGTERM or a fatal error; the exit code of the process: 0 or 1.
+    """Runs a node until SIGINT, SIGTERM or a fatal error; the exit code of the process.
 
+    0: told to end. 1: it failed. 2: it refused to start, for what its files or parameters say.
     heartbeat: message type and topic of what the node publishes all the time, for a node of which
     there may be only one in a domain: a second one refuses to start.
     """
@@ -38,7 +40,7 @@ def run(make: Callable[[], Node], heartbeat: tuple[Any, str] | None = None) -> i
         pass
     except WamError as error:
         get_logger('wam').fatal(str(error))
-        return 1
+        return REFUSED if node is None else 1
     except rclpy_implementation.RCLError as error:
         # rclpy's signal handler ends the context at once: a callback that is publishing then
         # fails, and that is no fault. Without a node it is one: a file that rcl can't read.
@@ -82,7 +84,10 @@ def run_to_rest(
         finished = finish(node)
         while not finished():
             executor.spin_once(timeout_sec=_LOOK_S)
-    except (WamError, rclpy_implementation.RCLError) as error:
+    except WamError as error:
+        get_logger('wam').fatal(str(error))
+        return REFUSED if node is None else 1
+    except rclpy_implementation.RCLError as error:
         get_logger('wam').fatal(str(error))
         return 1
     finally:

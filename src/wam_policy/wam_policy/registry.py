@@ -29,7 +29,7 @@ def load(config: PolicyConfig) -> Policy:
         raise WamError(
             f'policy {config.spec.name!r}: unknown entry point {config.entry_point!r} in the '
             f'group {GROUP!r}, expected one of {sorted(installed)} '
-            f'(key `policy` of config/policies/{config.spec.name}.yaml)'
+            f'(key `policy` of {config.source or "its file"})'
         )
     entry = installed[config.entry_point]
     try:

@@ -72,6 +72,17 @@ def test_arguments_reach_the_nodes(tmp_path: Path) -> None:
     assert specs['recorder'].parameters['root'] == str(tmp_path)
 
 
+def test_a_policy_directory_reaches_the_nodes_by_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'mine').mkdir()
+    (tmp_path / 'mine' / 'policy.yaml').touch()
+    monkeypatch.chdir(tmp_path)
+    specs = {spec.name: spec for spec in graph('rollout').resolve({'policy': 'mine'})}
+    for name in ('policy', 'camera_sync'):
+        assert specs[name].parameters['policy'] == str(tmp_path / 'mine' / 'policy.yaml')
+
+
 def test_every_node_that_knows_a_rig_gets_the_same_one() -> None:
     for spec in graph('rollout').resolve({'rig': 'sim'}):
         assert spec.parameters['rig'] == 'sim'
@@ -88,7 +99,7 @@ def test_an_extra_parameter_file_comes_last(tmp_path: Path) -> None:
     ('given', 'expected'),
     [
         ({'rig': 'alhoa'}, "['aloha', 'sim']"),
-        ({'policy': 'cosmo'}, "'hold', 'replay', 'scripted'"),
+        ({'policy': 'cosmo'}, "'replay', 'scripted'], or a path that ends in .yaml, or a dir"),
         ({'task': 'fold'}, "'peg_insertion', 'transfer_cube'"),
         ({'mode': 'fast'}, "('sync', 'async', 'rtc')"),
         ({'tsak': 'x'}, "'rig', 'policy'"),

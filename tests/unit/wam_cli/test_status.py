@@ -52,3 +52,8 @@ def test_the_last_line_of_an_episode() -> None:
     assert episode.line() == (
         'episode=/e/x outcome=success score=100 steps=250 sim_s=10.0 wall_s=23.7'
     )
+
+
+def test_a_policy_that_loads_is_shown() -> None:
+    loading = Status('t', phase='loading', loading_s=34.2, hint='space: stop')
+    assert loading.text() == 't | loading | the policy loads, 34 s | space: stop'

@@ -29,6 +29,9 @@ if kind == 'ends':
 if kind == 'dies':
     print('\\n'.join(f'line {k}' for k in range(2000)))
     sys.exit('the reason')
+if kind == 'refuses':
+    print('what is wrong', flush=True)
+    sys.exit(2)
 while True:
     signal.pause()
 """
@@ -171,6 +174,14 @@ def test_one_that_keeps_dying_is_given_up(supervise: Callable[..., Parent]) -> N
     output = parent.wait()
     assert output.count('[b] the reason') == 4
     assert 'RESULT b ended 4 times within 30 s' in output
+    assert parent.children() == []
+
+
+def test_one_that_refuses_to_start_is_given_up_at_once(supervise: Callable[..., Parent]) -> None:
+    parent = supervise('a,runs,0,1', 'b,refuses,1,1')
+    output = parent.wait()
+    assert output.count('[b] what is wrong') == 1
+    assert 'RESULT b refused to start' in output
     assert parent.children() == []
 
 
