@@ -18,6 +18,9 @@ setup(
     entry_points={
         'wam.policies': [
             'hold = wam_policy.hold:HoldPolicy',
+            'cosmos = wam_policy.cosmos.policy:CosmosPolicy',
+            'cosmos_http = wam_policy.remote.cosmos_http:CosmosHttpPolicy',
+            'openpi = wam_policy.remote.openpi:OpenpiPolicy',
         ],
     },
 )

@@ -26,11 +26,20 @@ KEYS = {
 FROM_PIP = {
     'av': 'av',
     'circus': 'circus',
+    'diffusers': 'diffusers',
     'gym_aloha': 'gym-aloha',
+    'huggingface_hub': 'huggingface-hub',
+    'json_numpy': 'json-numpy',
     'mcap': 'mcap',
     'mink': 'mink',
+    'msgpack': 'msgpack',
     'mujoco': 'mujoco',
     'rosbags': 'rosbags',
+    'safetensors': 'safetensors',
+    'starlette': 'starlette',
+    'torch': 'torch',
+    'uvicorn': 'uvicorn',
+    'websockets': 'websockets',
     'zstandard': 'zstandard',
 }
 # Needed without being imported: mink's solver, chosen by name.

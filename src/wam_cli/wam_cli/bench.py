@@ -9,6 +9,7 @@ from typing import Final
 
 BENCHES: Final = {
     'executor': 'the control loop: lateness, drift and missed ticks, beside other loops',
+    'policy': 'Cosmos Policy on a device: stages, share of its peak, beside the eager path',
     'rollout': 'executors behind slow inference: standing still, jumps, successes',
     'splices': 'pictures of three splices in each execution mode',
     'sync': 'frame matching: sets per second, CPU, latency, drops',

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     'up': 'run a graph: the simulated rig, or everything for a rollout',
     'operator': 'a console for the person at the rig: stop, hold, park',
     'arms': 'open, park, home, hold, stop or reset the arms',
+    'policy': 'import, explain, check and serve policies',
     'episodes': 'list, verify and recover recordings',
     'label': 'write the outcome of a recording',
     'bench': 'measure frame matching or image transport',

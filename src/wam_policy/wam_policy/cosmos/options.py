@@ -21,6 +21,12 @@ class ModelOptions:
     seed: int = parameter(0, 'of random weights; without directory only', lower=0, upper=2**31)
     device: str = parameter('auto', 'auto: the first GPU, else the CPU; or cpu, cuda, cuda:1, ...')
     dtype: str = parameter('bfloat16', 'of the network', allowed=('bfloat16', 'float32'))
+    t5: str = parameter('', 'directory of a T5 encoder, for unknown instructions (transformers)')
+    threads: int = parameter(0, "of the CPU; 0: PyTorch's choice", lower=0, upper=256)
+    gripper_state: str = parameter(
+        'finger', "grippers in the training data's states: finger positions, as ALOHA records "
+        'them, or motor angles, as in its actions', allowed=('finger', 'angle'),
+    )  # fmt: skip
     proprioception: bool = parameter(True, 'whether the sequence holds the state of the arms')
 
 
@@ -56,7 +62,10 @@ class DecodingOptions:
     )  # fmt: skip
     variance_scale: bool = parameter(False, 'scale the noise by a seeded factor, for diversity')
     prefix: str = parameter(
-        'replace', "how an rtc request's frozen rows enter", allowed=('off', 'replace', 'guide')
+        'guide',
+        "how an rtc request's frozen rows enter: guide pulls the rest along, and "
+        'takes three times as long',
+        allowed=('off', 'replace', 'guide'),
     )
 
 
@@ -88,15 +97,16 @@ class PlanningOptions:
 class SavingOptions:
     """What is not computed twice. Each is exact or says by how much it is not."""
 
+    own_forward: bool = parameter(True, "not diffusers' forward pass; the next ones need it")
     encode_prefix: bool = parameter(True, 'encode only the conditioning frames; exact')
     encode_blanks_once: bool = parameter(True, 'keep the state after the blank frames; exact')
     frame_modulation: bool = parameter(True, 'AdaLN per frame instead of per token; exact')
-    cached_modulation: bool = parameter(True, 'AdaLN of a schedule once and for all; exact')
+    cached_modulation: bool = parameter(True, 'AdaLN of a noise level once; needs the one above')
     cached_context: bool = parameter(True, 'keys and values of the text once per task; exact')
     compile: str = parameter(
         'auto', 'torch.compile with CUDA graphs; auto: on a GPU', allowed=('auto', 'on', 'off')
     )
-    fp8: bool = parameter(False, 'matrix products in FP8; changes the actions, see the bench')
+    fp8: bool = parameter(False, 'products in FP8: moves the actions; needs bfloat16')
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,56 @@
+"""How long an answer may take, and how long its parts took before."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+# Of the latest runs of one batch size, the slowest is expected next time.
+_REMEMBERED: Final = 8
+
+
+class Deadline:
+    """So many seconds from its construction. clock: seconds of a clock that only goes forward."""
+
+    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
+        self._clock = clock
+        self.seconds = seconds
+        self._end = clock() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left; negative: past."""
+        return self._end - self._clock()
+
+    def fits(self, seconds: float | None) -> bool:
+        """Whether work of that length would be done in time. None: unknown; it may try."""
+        return self.remaining() >= (seconds or 0.0) and self.remaining() > 0.0
+
+
+class Costs:
+    """Seconds of a network evaluation by batch size, learnt from the sampling runs so far."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, deque[float]] = {}
+
+    def record(self, batch: int, evaluations: int, seconds: float) -> None:
+        """A sampling run of ``batch`` sequences took so long."""
+        runs = self._seconds.setdefault(batch, deque(maxlen=_REMEMBERED))
+        runs.append(seconds / evaluations)
+
+    def knows(self, batch: int) -> bool:
+        """Whether runs of this very batch size were recorded."""
+        return batch in self._seconds
+
+    def estimate(self, batch: int, evaluations: int) -> float | None:
+        """Expected seconds of a sampling run, rather too long; None before the first run.
+
+        An unknown batch size costs as much as the next larger known one, else in proportion.
+        """
+        if not self._seconds:
+            return None
+        larger = [size for size in self._seconds if size >= batch]
+        size = min(larger) if larger else max(self._seconds)
+        return max(self._seconds[size]) * evaluations * max(1.0, batch / size)
+
+    def forget(self) -> None:
+        """Start anew, as after a warm-up that compiled."""
+        self._seconds.clear()

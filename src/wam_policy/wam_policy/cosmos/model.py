@@ -1,0 +1,148 @@
+"""Puts the parts of a Cosmos Policy onto a device."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import psutil
+import torch
+from torch import Tensor
+
+from wam_core.errors import WamError
+from wam_policy.cosmos.codec import VideoCodec
+from wam_policy.cosmos.denoiser import Denoiser
+from wam_policy.cosmos.directory import Weights, load_network, load_weights
+from wam_policy.cosmos.layout import Layout
+from wam_policy.cosmos.network import PRESETS, build
+from wam_policy.cosmos.normaliser import Statistics
+from wam_policy.cosmos.options import CosmosOptions
+from wam_policy.cosmos.passes import Passes
+from wam_policy.cosmos.planner import Planner
+from wam_policy.cosmos.shapes import fill, network_model, vae_model
+from wam_policy.cosmos.t5 import T5Embedder
+from wam_policy.cosmos.text import TextEmbeddings
+from wam_policy.cosmos.vae import build_vae
+from wam_policy.cosmos.workers import Workers
+
+META: Final = torch.device('meta')  # nothing is initialised that is overwritten anyway
+DTYPES: Final = {'bfloat16': torch.bfloat16, 'float32': torch.float32}
+
+
+@dataclass(frozen=True)
+class CosmosModel:
+    """A loaded policy: from images to latents, to a plan, and back."""
+
+    device: torch.device
+    codec: VideoCodec
+    planner: Planner
+    embeddings: TextEmbeddings
+    statistics: Statistics
+
+
+def load_model(options: CosmosOptions, layout: Layout) -> CosmosModel:
+    """Reads, checks and places everything that the options name, workers included.
+
+    Raises WamError for a device that isn't there or has too little free memory, and for files
+    that are missing, changed or of other sizes.
+    """
+    device = find_device(options.model.device)
+    check_memory(options, layout, device)
+    if options.model.threads:
+        torch.set_num_threads(options.model.threads)
+    embed = T5Embedder(Path(options.model.t5)) if options.model.t5 else None
+    weights = load_weights(options.model, layout, embed)
+    dtype = DTYPES[options.model.dtype]
+    vae = build_vae(options.model.preset, META, dtype)
+    fill(vae, weights.vae, device, dtype)
+    workers = None
+    if options.planning.devices:
+        workers = Workers(
+            partial(load_planner, options, layout),
+            options.planning.devices,
+            options.planning.ray_address,
+        )
+    return CosmosModel(
+        device=device,
+        codec=VideoCodec(vae, layout, dtype, options.savings),
+        planner=_planner(options, layout, device, weights, workers),
+        embeddings=weights.embeddings,
+        statistics=weights.statistics,
+    )
+
+
+def load_planner(options: CosmosOptions, layout: Layout, device: str) -> Planner:
+    """A planner without workers, for one of them. Raises as ``load_model``."""
+    place = find_device(device)
+    return _planner(options, layout, place, load_weights(options.model, layout), None)
+
+
+def find_device(name: str) -> torch.device:
+    """``auto``: the first GPU where there is one. Raises WamError naming what is there."""
+    present = ['cpu', *(f'cuda:{index}' for index in range(torch.cuda.device_count()))]
+    if name == 'auto':
+        name = 'cuda' if len(present) > 1 else 'cpu'
+    wanted = 'cuda:0' if name == 'cuda' else name
+    if wanted not in present:
+        raise WamError(
+            f'device {name!r} is not there, found {present} '
+            '(option `device` under `options: model` of the policy file)'
+        )
+    return torch.device(wanted)
+
+
+def needed_bytes(options: CosmosOptions, layout: Layout) -> int:
+    """Memory of weights and activations, estimated.
+
+    Of activations about 40 values per token and channel are alive in a block: the projections,
+    attention, and four times the width in the MLP, twice each.
+    """
+    dtype = DTYPES[options.model.dtype]
+    preset = options.model.preset
+    parameters = sum(weight.numel() for weight in network_model(preset).parameters())
+    networks = 2 if options.planning.directory else 1
+    total = networks * parameters
+    total += sum(weight.numel() for weight in vae_model(preset).parameters())
+    batch = options.planning.batch if options.planning.candidates > 1 else 1
+    total += 40 * batch * layout.tokens * PRESETS[preset].width
+    return int(total * dtype.itemsize)
+
+
+def check_memory(options: CosmosOptions, layout: Layout, device: torch.device) -> None:
+    """Raises WamError where less is free than the policy needs."""
+    needed = needed_bytes(options, layout)
+    if device.type == 'cuda':
+        free, _ = torch.cuda.mem_get_info(device)
+    else:
+        free = psutil.virtual_memory().available
+    if free < needed:
+        raise WamError(
+            f'{device} has {free / 2**30:.1f} GiB of free memory, the policy needs about '
+            f'{needed / 2**30:.1f} GiB (options `preset`, `dtype`, planning `batch`)'
+        )
+
+
+def _planner(
+    options: CosmosOptions,
+    layout: Layout,
+    device: torch.device,
+    weights: Weights,
+    workers: Workers | None,
+) -> Planner:
+    policy = _passes(options, layout, device, weights.network)
+    planning = None
+    if options.planning.directory:
+        network = load_network(options.planning.directory, options.model.preset)
+        planning = _passes(options, layout, device, network)
+    return Planner(policy, planning, layout, options, workers=workers)
+
+
+def _passes(
+    options: CosmosOptions, layout: Layout, device: torch.device, weights: Mapping[str, Tensor]
+) -> Passes:
+    dtype = DTYPES[options.model.dtype]
+    network = build(PRESETS[options.model.preset], META, dtype)
+    fill(network, weights, device, dtype)
+    denoiser = Denoiser(network, layout, dtype, options.savings)
+    return Passes(denoiser, layout, options.decoding)
