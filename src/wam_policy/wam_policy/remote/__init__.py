@@ -1,0 +1,1 @@
+"""Policies that run elsewhere, and ours for others: the two protocols, both sides of each."""
