@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from wam_policy.cosmos.network import PRESETS as NETWORKS
-from wam_policy.cosmos.text import FEATURES, TOKENS
-from wam_policy.cosmos.vae import PRESETS as VAES
+from wam_policy.cosmos.images.vae import PRESETS as VAES
+from wam_policy.cosmos.network.transformer import PRESETS as NETWORKS
+from wam_policy.cosmos.sequence.text import FEATURES, TOKENS
 
 Shapes = dict[str, tuple[int, ...]]
 INSTRUCTIONS = ('fold shirt', 'put candy in bag')

@@ -12,10 +12,10 @@ from diffusers import AutoencoderKLWan
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wam_policy.cosmos.key_map import map_network, map_vae
-from wam_policy.cosmos.layout import Layout, make_layout
-from wam_policy.cosmos.network import PRESETS, build
-from wam_policy.cosmos.vae import build_vae
+from wam_policy.cosmos.checkpoint.key_map import map_network, map_vae
+from wam_policy.cosmos.images.vae import build_vae
+from wam_policy.cosmos.network.transformer import PRESETS, build
+from wam_policy.cosmos.sequence.layout import Layout, make_layout
 
 DATA = Path(__file__).parent / 'parity' / 'data' / 'cosmos'
 POLICY, PLANNING, VAE = 1, 2, 3  # seeds of weights

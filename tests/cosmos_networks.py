@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wam_policy.cosmos.denoiser import Context, Denoiser
-from wam_policy.cosmos.layout import Pass, make_layout
-from wam_policy.cosmos.network import PRESETS, TEXT_TOKENS, build
+from wam_policy.cosmos.checkpoint.random_weights import random_weights
+from wam_policy.cosmos.network.denoiser import Context, Denoiser
+from wam_policy.cosmos.network.transformer import PRESETS, TEXT_TOKENS, build
 from wam_policy.cosmos.options import SavingOptions
-from wam_policy.cosmos.random_weights import random_weights
-from wam_policy.cosmos.sampler import noise
+from wam_policy.cosmos.planning.sampler import noise
+from wam_policy.cosmos.sequence.layout import Pass, make_layout
 
 # These tensors are too small to be shared out: threads would only wait for each other.
 torch.set_num_threads(1)

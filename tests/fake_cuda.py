@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from wam_policy.cosmos.compilation import Captured
+from wam_policy.cosmos.network.compilation import Captured
 
 
 class Stream:

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.layout import Layout, make_layout
 from wam_policy.cosmos.options import CosmosOptions, DecodingOptions, PlanningOptions
-from wam_policy.cosmos.passes import Passes
-from wam_policy.cosmos.planner import Plan, Planner
-from wam_policy.cosmos.prefix import frozen_rows
+from wam_policy.cosmos.planning.passes import Passes
+from wam_policy.cosmos.planning.planner import Plan, Planner
+from wam_policy.cosmos.planning.prefix import frozen_rows
+from wam_policy.cosmos.sequence.layout import Layout, make_layout
 
 LAYOUT = make_layout(['left', 'high'], horizon=3, action_dim=2, state_dim=2, image_size=16)
 

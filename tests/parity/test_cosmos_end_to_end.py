@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from wam_core.policy import InferenceRequest, Observation, PolicyConfig, PolicySpec
-from wam_policy.cosmos.importer import Import, import_checkpoint
+from wam_policy.cosmos.checkpoint.importer import Import, import_checkpoint
+from wam_policy.cosmos.checkpoint.sources import Request, find_sources
 from wam_policy.cosmos.policy import CosmosPolicy
-from wam_policy.cosmos.sources import Request, find_sources
 from wam_policy.remote import json_arrays
 from wam_policy.remote.cosmos_reply import ReplyReader
 

@@ -8,12 +8,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from wam_policy.cosmos.denoiser import Denoiser
-from wam_policy.cosmos.key_map import map_network, map_vae
+from wam_policy.cosmos.checkpoint.key_map import map_network, map_vae
+from wam_policy.cosmos.checkpoint.shapes import expected_shapes
+from wam_policy.cosmos.network.denoiser import Denoiser
+from wam_policy.cosmos.network.rope import Rope
 from wam_policy.cosmos.options import SavingOptions
-from wam_policy.cosmos.rope import Rope
-from wam_policy.cosmos.sampler import evaluations, noise, sample, schedule, variance_scales
-from wam_policy.cosmos.shapes import expected_shapes
+from wam_policy.cosmos.planning.sampler import (
+    evaluations,
+    noise,
+    sample,
+    schedule,
+    variance_scales,
+)
 
 EAGER = SavingOptions(compile='off')
 

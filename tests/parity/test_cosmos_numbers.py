@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.aggregation import aggregate, average_images
-from wam_policy.cosmos.image_pipeline import prepare
-from wam_policy.cosmos.injection import (
+from wam_policy.cosmos.images.image_pipeline import prepare
+from wam_policy.cosmos.options import ImageOptions
+from wam_policy.cosmos.planning.aggregation import aggregate, average_images
+from wam_policy.cosmos.sequence.injection import (
     extract_action,
     extract_value,
     inject_action,
     inject_state,
 )
-from wam_policy.cosmos.layout import make_layout
-from wam_policy.cosmos.normaliser import read_statistics
-from wam_policy.cosmos.options import ImageOptions
+from wam_policy.cosmos.sequence.layout import make_layout
+from wam_policy.cosmos.sequence.normaliser import read_statistics
 
 IMAGES = golden.records('images')
 VALUES = golden.records('aggregation')['values']

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from wam_policy.cosmos.denoiser import Context, Denoiser
-from wam_policy.cosmos.injection import inject_state
-from wam_policy.cosmos.layout import Pass
-from wam_policy.cosmos.normaliser import read_statistics
+from wam_policy.cosmos.network.denoiser import Context, Denoiser
 from wam_policy.cosmos.options import DecodingOptions, SavingOptions
-from wam_policy.cosmos.passes import Passes
+from wam_policy.cosmos.planning.passes import Passes
+from wam_policy.cosmos.sequence.injection import inject_state
+from wam_policy.cosmos.sequence.layout import Pass
+from wam_policy.cosmos.sequence.normaliser import read_statistics
 
 TOLERANCE = 2e-5
 GENERATED = slice(5, None)  # frames of the policy and world model passes

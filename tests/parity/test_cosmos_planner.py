@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 import torch
 
-from wam_policy.cosmos.aggregation import average_images
-from wam_policy.cosmos.codec import VideoCodec
-from wam_policy.cosmos.denoiser import Denoiser
-from wam_policy.cosmos.injection import extract_action, inject_state
-from wam_policy.cosmos.normaliser import read_statistics
+from wam_policy.cosmos.images.codec import VideoCodec
+from wam_policy.cosmos.network.denoiser import Denoiser
 from wam_policy.cosmos.options import (
     CosmosOptions,
     DecodingOptions,
     PlanningOptions,
     SavingOptions,
 )
-from wam_policy.cosmos.passes import Passes
-from wam_policy.cosmos.planner import Planner
-from wam_policy.cosmos.runs import ensemble_steps
+from wam_policy.cosmos.planning.aggregation import average_images
+from wam_policy.cosmos.planning.passes import Passes
+from wam_policy.cosmos.planning.planner import Planner
+from wam_policy.cosmos.planning.runs import ensemble_steps
+from wam_policy.cosmos.sequence.injection import extract_action, inject_state
+from wam_policy.cosmos.sequence.normaliser import read_statistics
 
 SAVINGS = SavingOptions(compile='off')
 RECORDS = golden.records('planning')

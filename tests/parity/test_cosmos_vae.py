@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from wam_policy.cosmos.codec import VideoCodec
+from wam_policy.cosmos.images.codec import VideoCodec
+from wam_policy.cosmos.images.vae import PRESETS, VaeConfig
 from wam_policy.cosmos.options import SavingOptions
-from wam_policy.cosmos.vae import PRESETS, VaeConfig
 
 NOTHING_SAVED = SavingOptions(encode_prefix=False, encode_blanks_once=False, compile='off')
 SAVED = SavingOptions(compile='off')

@@ -39,9 +39,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Imports, saying on stderr what is done and what is dropped."""
-    from wam_policy.cosmos.importer import Import, import_checkpoint
-    from wam_policy.cosmos.policy_file import CAMERAS, HORIZON
-    from wam_policy.cosmos.sources import Request, find_sources
+    from wam_policy.cosmos.checkpoint.importer import Import, import_checkpoint
+    from wam_policy.cosmos.checkpoint.policy_file import CAMERAS, HORIZON
+    from wam_policy.cosmos.checkpoint.sources import Request, find_sources
 
     if arguments.horizon is not None and not 1 <= arguments.horizon <= 1000:
         raise UsageError(f'--horizon {arguments.horizon}, allowed: 1 to 1000')

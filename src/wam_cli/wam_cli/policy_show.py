@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the description."""
     from wam_bringup.config import load_policy
     from wam_policy.cosmos.description import describe, read_policy
-    from wam_policy.cosmos.picture import picture
+    from wam_policy.cosmos.sequence.picture import picture
 
     config = load_policy(arguments.policy)
     description = describe(config)

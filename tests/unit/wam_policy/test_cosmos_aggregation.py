@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from wam_core.errors import WamError
-from wam_policy.cosmos import aggregation
 from wam_policy.cosmos.options import PlanningOptions
+from wam_policy.cosmos.planning import aggregation
 
 
 @pytest.mark.parametrize(

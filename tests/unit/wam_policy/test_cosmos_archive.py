@@ -11,8 +11,8 @@ import safetensors.torch
 import torch
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.archive import load_checkpoint, load_pickled_tensors
-from wam_policy.cosmos.tensor_file import write_tensors
+from wam_policy.cosmos.checkpoint.archive import load_checkpoint, load_pickled_tensors
+from wam_policy.cosmos.checkpoint.tensor_file import write_tensors
 
 TENSORS = {'net.a': torch.tensor([1.0, 2.0]), 'net.b': torch.ones(2, 3, dtype=torch.bfloat16)}
 

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.causal import channels_last
-from wam_policy.cosmos.layout import Kind, Layout, make_layout
+from wam_policy.cosmos.checkpoint.random_weights import random_weights
+from wam_policy.cosmos.images.causal import channels_last
+from wam_policy.cosmos.images.vae import VideoCodec, build_vae
 from wam_policy.cosmos.options import SavingOptions
-from wam_policy.cosmos.random_weights import random_weights
-from wam_policy.cosmos.vae import VideoCodec, build_vae
+from wam_policy.cosmos.sequence.layout import Kind, Layout, make_layout
 
 Images = NDArray[np.uint8]
 
@@ -264,7 +264,7 @@ def test_a_compiled_encode_is_the_same(model: Any, monkeypatch: pytest.MonkeyPat
     def compiled(function: Any) -> Any:
         return torch.compile(function, backend=traced, fullgraph=True, dynamic=False)
 
-    monkeypatch.setattr('wam_policy.cosmos.codec.compiled', compiled)
+    monkeypatch.setattr('wam_policy.cosmos.images.codec.compiled', compiled)
     plain = codec(model, replace(ALL, compile='off'))
     tested = codec(model, replace(ALL, compile='on'))
     tested.warm_up()

@@ -10,9 +10,9 @@ import torch
 from cosmos_networks import LAYOUT, make_problem, text
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.compilation import Captured, _Held, compiled, wanted
-from wam_policy.cosmos.layout import Pass
+from wam_policy.cosmos.network.compilation import Captured, _Held, compiled, wanted
 from wam_policy.cosmos.options import SavingOptions
+from wam_policy.cosmos.sequence.layout import Pass
 
 CUDA = torch.device('cuda')
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')

@@ -1,6 +1,6 @@
 import math
 
-from wam_policy.cosmos.deadline import Costs, Deadline
+from wam_policy.cosmos.planning.deadline import Costs, Deadline
 
 
 class Clock:

@@ -8,14 +8,14 @@ import torch
 from cosmos_networks import LAYOUT, Problem, make_problem, text
 
 from wam_core.errors import WamError
-from wam_policy.cosmos import fast_forward
-from wam_policy.cosmos.block import transformer_block
-from wam_policy.cosmos.denoiser import Denoiser
-from wam_policy.cosmos.layout import Pass
-from wam_policy.cosmos.modulation import KEPT_TIMES, KeptModulation, Modulation
-from wam_policy.cosmos.network import PRESETS, build
+from wam_policy.cosmos.network import fast_forward
+from wam_policy.cosmos.network.block import transformer_block
+from wam_policy.cosmos.network.denoiser import Denoiser
+from wam_policy.cosmos.network.modulation import KEPT_TIMES, KeptModulation, Modulation
+from wam_policy.cosmos.network.transformer import PRESETS, build
 from wam_policy.cosmos.options import SavingOptions
-from wam_policy.cosmos.sampler import sample
+from wam_policy.cosmos.planning.sampler import sample
+from wam_policy.cosmos.sequence.layout import Pass
 
 NOTHING = SavingOptions(
     frame_modulation=False, cached_modulation=False, cached_context=False, compile='off'

@@ -9,11 +9,11 @@ import pytest
 from wam_bringup.config import load_policy
 from wam_core.errors import WamError
 from wam_core.options import rule_of
+from wam_policy.cosmos.checkpoint.policy_file import CAMERAS, policy_text
 from wam_policy.cosmos.description import describe, read_policy
-from wam_policy.cosmos.layout import make_layout
 from wam_policy.cosmos.options import CosmosOptions
-from wam_policy.cosmos.picture import picture
-from wam_policy.cosmos.policy_file import CAMERAS, policy_text
+from wam_policy.cosmos.sequence.layout import make_layout
+from wam_policy.cosmos.sequence.picture import picture
 
 DOCS = Path(__file__).resolve().parents[3] / 'docs'
 

@@ -8,10 +8,10 @@ from cosmos_networks import LAYOUT, make_problem
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from wam_policy.cosmos.flops import device_peak, forward_flops, peak, plain_flops, tflops
-from wam_policy.cosmos.layout import make_layout
-from wam_policy.cosmos.network import PRESETS
+from wam_policy.cosmos.network.flops import device_peak, forward_flops, peak, plain_flops, tflops
+from wam_policy.cosmos.network.transformer import PRESETS
 from wam_policy.cosmos.options import SavingOptions
+from wam_policy.cosmos.sequence.layout import make_layout
 
 EVERYTHING = SavingOptions(compile='off')
 SAVINGS = {

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.fp8 import Effect, effect, quantised, require_fp8
-from wam_policy.cosmos.network import PRESETS, build
+from wam_policy.cosmos.network.fp8 import Effect, effect, quantised, require_fp8
+from wam_policy.cosmos.network.transformer import PRESETS, build
+from wam_policy.cosmos.network.weights import Dense, Quantised, block_weights, linear, to_fp8
 from wam_policy.cosmos.options import SavingOptions
-from wam_policy.cosmos.weights import Dense, Quantised, block_weights, linear, to_fp8
 
 # e4m3 has three bits after the leading one: half a step is 1/16 of a value; below the smallest
 # normal number, 2^-6, half a step is 2^-10.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.image_pipeline import compress, crop, flip, prepare, resize
+from wam_policy.cosmos.images.image_pipeline import compress, crop, flip, prepare, resize
 from wam_policy.cosmos.options import ImageOptions
 
 Images = NDArray[np.uint8]

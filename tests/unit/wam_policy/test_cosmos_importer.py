@@ -15,16 +15,22 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNot
 
 from wam_bringup.config import load_policy
 from wam_core.errors import WamError
+from wam_policy.cosmos.checkpoint.directory import load_network, load_weights
+from wam_policy.cosmos.checkpoint.importer import Import, import_checkpoint
+from wam_policy.cosmos.checkpoint.manifest import (
+    EMBEDDINGS,
+    NETWORK,
+    STATISTICS,
+    VAE,
+    read_manifest,
+)
+from wam_policy.cosmos.checkpoint.policy_file import CAMERAS
+from wam_policy.cosmos.checkpoint.sources import Request, find_sources
 from wam_policy.cosmos.description import read_policy
-from wam_policy.cosmos.directory import load_network, load_weights
-from wam_policy.cosmos.importer import Import, import_checkpoint
-from wam_policy.cosmos.layout import Layout, make_layout
-from wam_policy.cosmos.manifest import EMBEDDINGS, NETWORK, STATISTICS, VAE, read_manifest
-from wam_policy.cosmos.network import PRESETS, build
+from wam_policy.cosmos.images.vae import build_vae
+from wam_policy.cosmos.network.transformer import PRESETS, build
 from wam_policy.cosmos.options import ModelOptions
-from wam_policy.cosmos.policy_file import CAMERAS
-from wam_policy.cosmos.sources import Request, find_sources
-from wam_policy.cosmos.vae import build_vae
+from wam_policy.cosmos.sequence.layout import Layout, make_layout
 
 LAYOUT = make_layout(CAMERAS, image_size=96)
 FILES = {NETWORK, VAE, EMBEDDINGS, STATISTICS}

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.injection import (
+from wam_policy.cosmos.sequence.injection import (
     extract_action,
     extract_proprioception,
     extract_value,
@@ -13,7 +13,7 @@ from wam_policy.cosmos.injection import (
     inject_state,
     tile,
 )
-from wam_policy.cosmos.layout import Kind, Layout, make_layout
+from wam_policy.cosmos.sequence.layout import Kind, Layout, make_layout
 
 ALOHA = make_layout(('left', 'right', 'high'))
 STATELESS = make_layout(('left', 'right', 'high'), proprioception=False)

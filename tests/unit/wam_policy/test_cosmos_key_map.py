@@ -4,8 +4,8 @@ import pytest
 from cosmos_checkpoints import network_shapes, vae_shapes
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.key_map import KeyMap, map_network, map_vae
-from wam_policy.cosmos.shapes import check_shapes
+from wam_policy.cosmos.checkpoint.key_map import KeyMap, map_network, map_vae
+from wam_policy.cosmos.checkpoint.shapes import check_shapes
 
 
 def mapped_shapes(

@@ -6,8 +6,8 @@ import pytest
 import torch
 from diffusers.models.transformers.transformer_cosmos import CosmosRotaryPosEmbed
 
-from wam_policy.cosmos.network import PRESETS, build
-from wam_policy.cosmos.rope import Rope
+from wam_policy.cosmos.network.rope import Rope
+from wam_policy.cosmos.network.transformer import PRESETS, build
 
 META = torch.device('meta')
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.normaliser import (
+from wam_policy.cosmos.sequence.normaliser import (
     KEYS,
     parse_statistics,
     read_statistics,

@@ -4,11 +4,11 @@ from fake_denoiser import LAYOUT, WHOLE_CHUNK, FakeDenoiser, known_latents, text
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.injection import extract_value
-from wam_policy.cosmos.layout import Layout, Pass, make_layout
 from wam_policy.cosmos.options import DecodingOptions
-from wam_policy.cosmos.passes import Passes, advance, with_proprioception
-from wam_policy.cosmos.sampler import noise, sample, schedule, variance_scales
+from wam_policy.cosmos.planning.passes import Passes, advance, with_proprioception
+from wam_policy.cosmos.planning.sampler import noise, sample, schedule, variance_scales
+from wam_policy.cosmos.sequence.injection import extract_value
+from wam_policy.cosmos.sequence.layout import Layout, Pass, make_layout
 
 
 @pytest.fixture

@@ -13,16 +13,16 @@ from fake_denoiser import (
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.aggregation import aggregate
-from wam_policy.cosmos.deadline import Deadline
-from wam_policy.cosmos.denoiser import Denoiser
-from wam_policy.cosmos.injection import extract_value
-from wam_policy.cosmos.layout import Pass, make_layout
-from wam_policy.cosmos.network import PRESETS, build
+from wam_policy.cosmos.checkpoint.random_weights import random_weights
+from wam_policy.cosmos.network.denoiser import Denoiser
+from wam_policy.cosmos.network.transformer import PRESETS, build
 from wam_policy.cosmos.options import CosmosOptions
-from wam_policy.cosmos.passes import Passes, advance
-from wam_policy.cosmos.planner import Planner
-from wam_policy.cosmos.random_weights import random_weights
+from wam_policy.cosmos.planning.aggregation import aggregate
+from wam_policy.cosmos.planning.deadline import Deadline
+from wam_policy.cosmos.planning.passes import Passes, advance
+from wam_policy.cosmos.planning.planner import Planner
+from wam_policy.cosmos.sequence.injection import extract_value
+from wam_policy.cosmos.sequence.layout import Pass, make_layout
 
 
 class Serial:

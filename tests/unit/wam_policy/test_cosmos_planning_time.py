@@ -7,11 +7,11 @@ import pytest
 import torch
 from fake_denoiser import LAYOUT, FakeDenoiser, known_latents, make_options, plan_of, text
 
-from wam_policy.cosmos.deadline import Deadline
-from wam_policy.cosmos.layout import Pass
 from wam_policy.cosmos.options import CosmosOptions
-from wam_policy.cosmos.passes import Passes
-from wam_policy.cosmos.planner import Plan, Planner
+from wam_policy.cosmos.planning.deadline import Deadline
+from wam_policy.cosmos.planning.passes import Passes
+from wam_policy.cosmos.planning.planner import Plan, Planner
+from wam_policy.cosmos.sequence.layout import Pass
 
 
 class Timed:

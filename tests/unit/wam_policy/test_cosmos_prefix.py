@@ -11,12 +11,12 @@ from cosmos_networks import make_problem
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.injection import extract_action, inject_action
-from wam_policy.cosmos.layout import make_layout
 from wam_policy.cosmos.options import DecodingOptions
-from wam_policy.cosmos.passes import Passes
-from wam_policy.cosmos.prefix import frozen_rows
-from wam_policy.cosmos.sampler import noise, sample
+from wam_policy.cosmos.planning.passes import Passes
+from wam_policy.cosmos.planning.prefix import frozen_rows
+from wam_policy.cosmos.planning.sampler import noise, sample
+from wam_policy.cosmos.sequence.injection import extract_action, inject_action
+from wam_policy.cosmos.sequence.layout import make_layout
 
 LAYOUT = make_layout(['high'], horizon=6, action_dim=2, state_dim=2, image_size=16)
 

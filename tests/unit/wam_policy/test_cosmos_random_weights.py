@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from wam_policy.cosmos.check import check
-from wam_policy.cosmos.directory import load_weights
-from wam_policy.cosmos.layout import make_layout
-from wam_policy.cosmos.network import PRESETS, build
+from wam_policy.cosmos.checkpoint.directory import load_weights
+from wam_policy.cosmos.checkpoint.random_weights import random_weights
+from wam_policy.cosmos.checkpoint.shapes import network_model, vae_model
+from wam_policy.cosmos.network.transformer import PRESETS, build
 from wam_policy.cosmos.options import CosmosOptions, ModelOptions
-from wam_policy.cosmos.random_weights import random_weights
-from wam_policy.cosmos.shapes import network_model, vae_model
+from wam_policy.cosmos.sequence.layout import make_layout
 
 LAYOUT = make_layout(['left', 'right'], image_size=96)
 TINY = ModelOptions(preset='tiny', dtype='float32', device='cpu')

@@ -3,16 +3,16 @@ from collections import Counter
 import pytest
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.layout import Pass
 from wam_policy.cosmos.options import CosmosOptions, DecodingOptions, PlanningOptions
-from wam_policy.cosmos.runs import (
+from wam_policy.cosmos.planning.runs import (
     Search,
     ensemble_steps,
     make_runs,
     next_batch,
     search_of,
 )
-from wam_policy.cosmos.sampler import evaluations
+from wam_policy.cosmos.planning.sampler import evaluations
+from wam_policy.cosmos.sequence.layout import Pass
 
 
 def make(decoding: dict[str, object] | None = None, **planning: object) -> Search:

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.sampler import evaluations, noise, sample, schedule, variance_scales
+from wam_policy.cosmos.planning.sampler import (
+    evaluations,
+    noise,
+    sample,
+    schedule,
+    variance_scales,
+)
 
 # Printed by the official sampler for 10, 5 and 3 steps.
 LEVELS = {

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.t5 import T5Embedder
-from wam_policy.cosmos.text import (
+from wam_policy.cosmos.sequence.t5 import T5Embedder
+from wam_policy.cosmos.sequence.text import (
     FEATURES,
     TOKENS,
     TextEmbeddings,

@@ -6,8 +6,8 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanRMS_norm
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.layout import CHANNELS, SPATIAL_COMPRESSION
-from wam_policy.cosmos.vae import PRESETS, ChannelNorm, build_vae
+from wam_policy.cosmos.images.vae import PRESETS, ChannelNorm, build_vae
+from wam_policy.cosmos.sequence.layout import CHANNELS, SPATIAL_COMPRESSION
 
 
 def test_2b_is_the_wan_vae_with_diffusers_names() -> None:

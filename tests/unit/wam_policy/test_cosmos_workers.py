@@ -23,13 +23,13 @@ from fake_denoiser import (
 )
 
 from wam_core.errors import WamError
-from wam_policy.cosmos import workers
 from wam_policy.cosmos.options import CosmosOptions, DecodingOptions, PlanningOptions
-from wam_policy.cosmos.passes import Passes
-from wam_policy.cosmos.planner import Plan, Planner
-from wam_policy.cosmos.prefix import FrozenRows
-from wam_policy.cosmos.ray_cluster import connect
-from wam_policy.cosmos.workers import Searching, Workers
+from wam_policy.cosmos.planning import workers
+from wam_policy.cosmos.planning.passes import Passes
+from wam_policy.cosmos.planning.planner import Plan, Planner
+from wam_policy.cosmos.planning.prefix import FrozenRows
+from wam_policy.cosmos.planning.ray_cluster import connect
+from wam_policy.cosmos.planning.workers import Searching, Workers
 
 ray = pytest.importorskip('ray')
 

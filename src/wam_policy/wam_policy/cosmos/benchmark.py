@@ -18,11 +18,11 @@ from wam_core.policy import (
     PolicySpec,
     Prediction,
 )
-from wam_policy.cosmos.flops import device_peak, forward_flops
-from wam_policy.cosmos.layout import make_layout
 from wam_policy.cosmos.model import find_device
-from wam_policy.cosmos.network import PRESETS
+from wam_policy.cosmos.network.flops import device_peak, forward_flops
+from wam_policy.cosmos.network.transformer import PRESETS
 from wam_policy.cosmos.policy import CosmosPolicy
+from wam_policy.cosmos.sequence.layout import make_layout
 
 CAMERAS: Final = ('cam_left_wrist', 'cam_right_wrist', 'cam_high')
 HORIZON: Final = 50

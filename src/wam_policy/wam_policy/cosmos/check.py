@@ -8,12 +8,12 @@ from typing import Any, Final
 import torch
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.directory import Weights, load_network, load_weights
-from wam_policy.cosmos.layout import CHANNELS, SPATIAL_COMPRESSION, Layout
-from wam_policy.cosmos.network import MASK_CHANNELS, PRESETS, TEXT_TOKENS, build
+from wam_policy.cosmos.checkpoint.directory import Weights, load_network, load_weights
+from wam_policy.cosmos.checkpoint.shapes import fill
+from wam_policy.cosmos.images.vae import build_vae
+from wam_policy.cosmos.network.transformer import MASK_CHANNELS, PRESETS, TEXT_TOKENS, build
 from wam_policy.cosmos.options import CosmosOptions
-from wam_policy.cosmos.shapes import fill
-from wam_policy.cosmos.vae import build_vae
+from wam_policy.cosmos.sequence.layout import CHANNELS, SPATIAL_COMPRESSION, Layout
 
 _SIZE: Final = 4  # of latents: the weights are all used, and a CPU needs seconds for 2b
 _DTYPES: Final = {'bfloat16': torch.bfloat16, 'float32': torch.float32}

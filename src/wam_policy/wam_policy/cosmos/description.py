@@ -7,22 +7,22 @@ from typing import Any
 
 from wam_core.errors import WamError
 from wam_core.policy import PolicyConfig
-from wam_policy.cosmos.directory import resolve
-from wam_policy.cosmos.layout import Layout, Pass, make_layout
-from wam_policy.cosmos.manifest import (
+from wam_policy.cosmos.checkpoint.directory import resolve
+from wam_policy.cosmos.checkpoint.manifest import (
     EMBEDDINGS,
     STATISTICS,
     FileRecord,
     Manifest,
     read_manifest,
 )
-from wam_policy.cosmos.normaliser import read_statistics
+from wam_policy.cosmos.checkpoint.shapes import expected_shapes
 from wam_policy.cosmos.options import CosmosOptions, parse_options
-from wam_policy.cosmos.picture import content, role
-from wam_policy.cosmos.runs import make_runs, search_of
-from wam_policy.cosmos.sampler import evaluations
-from wam_policy.cosmos.shapes import expected_shapes
-from wam_policy.cosmos.text import read_embeddings
+from wam_policy.cosmos.planning.runs import make_runs, search_of
+from wam_policy.cosmos.planning.sampler import evaluations
+from wam_policy.cosmos.sequence.layout import Layout, Pass, make_layout
+from wam_policy.cosmos.sequence.normaliser import read_statistics
+from wam_policy.cosmos.sequence.picture import content, role
+from wam_policy.cosmos.sequence.text import read_embeddings
 
 _ENTRY_POINT = 'cosmos'
 

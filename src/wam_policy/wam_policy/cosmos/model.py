@@ -11,20 +11,20 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.codec import VideoCodec
-from wam_policy.cosmos.denoiser import Denoiser
-from wam_policy.cosmos.directory import Weights, load_network, load_weights
-from wam_policy.cosmos.layout import Layout
-from wam_policy.cosmos.network import PRESETS, build
-from wam_policy.cosmos.normaliser import Statistics
+from wam_policy.cosmos.checkpoint.directory import Weights, load_network, load_weights
+from wam_policy.cosmos.checkpoint.shapes import fill, network_model, vae_model
+from wam_policy.cosmos.images.codec import VideoCodec
+from wam_policy.cosmos.images.vae import build_vae
+from wam_policy.cosmos.network.denoiser import Denoiser
+from wam_policy.cosmos.network.transformer import PRESETS, build
 from wam_policy.cosmos.options import CosmosOptions
-from wam_policy.cosmos.passes import Passes
-from wam_policy.cosmos.planner import Planner
-from wam_policy.cosmos.shapes import fill, network_model, vae_model
-from wam_policy.cosmos.t5 import T5Embedder
-from wam_policy.cosmos.text import TextEmbeddings
-from wam_policy.cosmos.vae import build_vae
-from wam_policy.cosmos.workers import Workers
+from wam_policy.cosmos.planning.passes import Passes
+from wam_policy.cosmos.planning.planner import Planner
+from wam_policy.cosmos.planning.workers import Workers
+from wam_policy.cosmos.sequence.layout import Layout
+from wam_policy.cosmos.sequence.normaliser import Statistics
+from wam_policy.cosmos.sequence.t5 import T5Embedder
+from wam_policy.cosmos.sequence.text import TextEmbeddings
 
 META: Final = torch.device('meta')  # nothing is initialised that is overwritten anyway
 DTYPES: Final = {'bfloat16': torch.bfloat16, 'float32': torch.float32}

@@ -13,24 +13,24 @@ from wam_core.errors import WamError
 from wam_core.joints import DIM, Vector
 from wam_core.policy import Candidate, Image
 from wam_core.prefix import resample
-from wam_policy.cosmos.aggregation import average_images
-from wam_policy.cosmos.codec import Encoding
-from wam_policy.cosmos.deadline import Deadline
-from wam_policy.cosmos.directory import resolve
-from wam_policy.cosmos.image_pipeline import prepare
-from wam_policy.cosmos.injection import (
+from wam_policy.cosmos.checkpoint.directory import resolve
+from wam_policy.cosmos.images.codec import Encoding
+from wam_policy.cosmos.images.image_pipeline import prepare
+from wam_policy.cosmos.model import load_model
+from wam_policy.cosmos.options import parse_options
+from wam_policy.cosmos.planning.aggregation import average_images
+from wam_policy.cosmos.planning.deadline import Deadline
+from wam_policy.cosmos.planning.planner import Plan, PlanCandidate
+from wam_policy.cosmos.planning.prefix import FrozenRows, frozen_rows
+from wam_policy.cosmos.planning.sampler import evaluations
+from wam_policy.cosmos.sequence.injection import (
     extract_action,
     extract_proprioception,
     inject_state,
 )
-from wam_policy.cosmos.layout import make_layout
-from wam_policy.cosmos.model import load_model
-from wam_policy.cosmos.options import parse_options
-from wam_policy.cosmos.planner import Plan, PlanCandidate
-from wam_policy.cosmos.prefix import FrozenRows, frozen_rows
-from wam_policy.cosmos.sampler import evaluations
+from wam_policy.cosmos.sequence.layout import make_layout
+from wam_policy.cosmos.sequence.text import FEATURES, TOKENS
 from wam_policy.cosmos.stages import Stages
-from wam_policy.cosmos.text import FEATURES, TOKENS
 from wam_policy.gripper_scale import from_scale, to_scale
 from wam_policy.policy import (
     InferenceRequest,

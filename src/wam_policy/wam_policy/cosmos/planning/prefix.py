@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.layout import Layout
+from wam_policy.cosmos.sequence.layout import Layout
 
 # How far beyond the step that would bring the estimate to the rows, if the network were linear:
 # below 2 the rest of the chunk keeps its own mind too often (docs/decisions/0012). Not at the last

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.layout import Pass
 from wam_policy.cosmos.options import CosmosOptions
-from wam_policy.cosmos.sampler import evaluations
+from wam_policy.cosmos.planning.sampler import evaluations
+from wam_policy.cosmos.sequence.layout import Pass
 
 # The futures chosen on the way from the present to a chunk: () is the chunk to execute.
 Path = tuple[int, ...]

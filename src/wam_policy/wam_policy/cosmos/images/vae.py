@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.codec import Encoding, VideoCodec
-from wam_policy.cosmos.layout import CHANNELS
+from wam_policy.cosmos.images.codec import Encoding, VideoCodec
+from wam_policy.cosmos.sequence.layout import CHANNELS
 
 __all__ = ['PRESETS', 'Encoding', 'VaeConfig', 'VideoCodec', 'build_vae']
 

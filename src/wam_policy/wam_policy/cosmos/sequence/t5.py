@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.text import FEATURES, TOKENS
+from wam_policy.cosmos.sequence.text import FEATURES, TOKENS
 
 _FILES: Final = ('config.json', 'tokenizer.json')
 

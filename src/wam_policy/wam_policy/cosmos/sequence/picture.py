@@ -3,7 +3,7 @@
 from html import escape
 from typing import Final
 
-from wam_policy.cosmos.layout import (
+from wam_policy.cosmos.sequence.layout import (
     TEMPORAL_COMPRESSION,
     Kind,
     Layout,

@@ -7,8 +7,8 @@ import torch
 from diffusers.models.transformers.transformer_cosmos import CosmosTransformer3DModel
 from torch import nn
 
-from wam_policy.cosmos.layout import CHANNELS, PATCH
-from wam_policy.cosmos.rope import EXTRAPOLATION, Rope
+from wam_policy.cosmos.network.rope import EXTRAPOLATION, Rope
+from wam_policy.cosmos.sequence.layout import CHANNELS, PATCH
 
 TEXT_TOKENS: Final = 512  # length of every text embedding, zero-padded
 # Beside the latents: which frames are clean, and the padding mask, which is zero for a policy.

@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.weights import BlockWeights, Dense, Linear, Quantised, linear, to_fp8
+from wam_policy.cosmos.network.weights import (
+    BlockWeights,
+    Dense,
+    Linear,
+    Quantised,
+    linear,
+    to_fp8,
+)
 
 # Of the first GPUs with FP8 matrix products: Ada (RTX 4090, L40S); then Hopper and Blackwell.
 LOWEST_CAPABILITY: Final = (8, 9)

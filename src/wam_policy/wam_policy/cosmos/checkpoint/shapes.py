@@ -6,8 +6,8 @@ from typing import Final
 import torch
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.network import PRESETS, build
-from wam_policy.cosmos.vae import build_vae
+from wam_policy.cosmos.images.vae import build_vae
+from wam_policy.cosmos.network.transformer import PRESETS, build
 
 Shape = tuple[int, ...]
 _SHOWN: Final = 3

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.attention import preferred
-from wam_policy.cosmos.compilation import Captured, wanted
-from wam_policy.cosmos.fast_forward import FastForward
-from wam_policy.cosmos.fp8 import require_fp8
-from wam_policy.cosmos.layout import Layout
-from wam_policy.cosmos.modulation import KeptModulation
+from wam_policy.cosmos.network.attention import preferred
+from wam_policy.cosmos.network.compilation import Captured, wanted
+from wam_policy.cosmos.network.fast_forward import FastForward
+from wam_policy.cosmos.network.fp8 import require_fp8
+from wam_policy.cosmos.network.modulation import KeptModulation
 from wam_policy.cosmos.options import SavingOptions
+from wam_policy.cosmos.sequence.layout import Layout
 
 _KEPT: Final = 64  # noise levels and masks that are on the device already
 

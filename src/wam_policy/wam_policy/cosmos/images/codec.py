@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.causal import Memory, channels_last, no_memory, step
-from wam_policy.cosmos.compilation import Captured, compiled, wanted
-from wam_policy.cosmos.layout import TEMPORAL_COMPRESSION, Layout
+from wam_policy.cosmos.images.causal import Memory, channels_last, no_memory, step
+from wam_policy.cosmos.network.compilation import Captured, compiled, wanted
 from wam_policy.cosmos.options import SavingOptions
+from wam_policy.cosmos.sequence.layout import TEMPORAL_COMPRESSION, Layout
 
 Images = NDArray[np.uint8]
 

@@ -7,14 +7,22 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from wam_policy.cosmos.deadline import Costs, Deadline
-from wam_policy.cosmos.denoiser import Context
-from wam_policy.cosmos.injection import extract_value
-from wam_policy.cosmos.layout import Layout, Pass
-from wam_policy.cosmos.passes import Passes, advance
-from wam_policy.cosmos.prefix import FrozenRows
-from wam_policy.cosmos.runs import NO_FUTURE, Key, Member, Run, Search, make_runs, next_batch
-from wam_policy.cosmos.sampler import evaluations
+from wam_policy.cosmos.network.denoiser import Context
+from wam_policy.cosmos.planning.deadline import Costs, Deadline
+from wam_policy.cosmos.planning.passes import Passes, advance
+from wam_policy.cosmos.planning.prefix import FrozenRows
+from wam_policy.cosmos.planning.runs import (
+    NO_FUTURE,
+    Key,
+    Member,
+    Run,
+    Search,
+    make_runs,
+    next_batch,
+)
+from wam_policy.cosmos.planning.sampler import evaluations
+from wam_policy.cosmos.sequence.injection import extract_value
+from wam_policy.cosmos.sequence.layout import Layout, Pass
 
 SEEDS: Final = 2**32  # how many the noise generator knows
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.layout import Kind, Layout
+from wam_policy.cosmos.sequence.layout import Kind, Layout
 
 
 def tile(values: Tensor, elements: int) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from wam_policy.cosmos.layout import PATCH
+from wam_policy.cosmos.sequence.layout import PATCH
 
 BASE: Final = 10000.0
 # Extrapolation of time, height and width: rope_t/h/w_extrapolation_ratio of the official 2B model.

@@ -12,11 +12,11 @@ from typing import Any, Final
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.deadline import Deadline
-from wam_policy.cosmos.planner import Planner
-from wam_policy.cosmos.prefix import FrozenRows
-from wam_policy.cosmos.ray_cluster import cause, connect, load_ray, reserved_gpus
-from wam_policy.cosmos.search import Found, Outcome
+from wam_policy.cosmos.planning.deadline import Deadline
+from wam_policy.cosmos.planning.planner import Planner
+from wam_policy.cosmos.planning.prefix import FrozenRows
+from wam_policy.cosmos.planning.ray_cluster import cause, connect, load_ray, reserved_gpus
+from wam_policy.cosmos.planning.search import Found, Outcome
 
 # Both from cosmos-policy, ``WorkerPoolManager``: to build a model, and for an answer.
 START_TIMEOUT_S: Final = 600.0

@@ -7,12 +7,18 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.denoiser import Context, Denoiser
-from wam_policy.cosmos.injection import extract_value
-from wam_policy.cosmos.layout import Layout, Pass
+from wam_policy.cosmos.network.denoiser import Context, Denoiser
 from wam_policy.cosmos.options import DecodingOptions
-from wam_policy.cosmos.prefix import FrozenRows
-from wam_policy.cosmos.sampler import Estimate, evaluations, noise, sample, variance_scales
+from wam_policy.cosmos.planning.prefix import FrozenRows
+from wam_policy.cosmos.planning.sampler import (
+    Estimate,
+    evaluations,
+    noise,
+    sample,
+    variance_scales,
+)
+from wam_policy.cosmos.sequence.injection import extract_value
+from wam_policy.cosmos.sequence.layout import Layout, Pass
 
 # A plan needs the noise of few seeds many times, and drawing it takes milliseconds each.
 _KEPT_NOISE: Final = 64

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wam_policy.cosmos.network import NORM_EPSILON
-from wam_policy.cosmos.weights import BlockWeights, Dense, Linear, linear
+from wam_policy.cosmos.network.transformer import NORM_EPSILON
+from wam_policy.cosmos.network.weights import BlockWeights, Dense, Linear, linear
 
 LAYER_NORM_EPSILON: Final = 1e-6
 

@@ -9,8 +9,7 @@ import safetensors.torch
 import torch
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.layout import Layout
-from wam_policy.cosmos.manifest import (
+from wam_policy.cosmos.checkpoint.manifest import (
     EMBEDDINGS,
     MANIFEST,
     NETWORK,
@@ -20,11 +19,12 @@ from wam_policy.cosmos.manifest import (
     read_manifest,
     verify,
 )
-from wam_policy.cosmos.normaliser import Statistics, read_statistics, unit_statistics
+from wam_policy.cosmos.checkpoint.random_weights import random_weights
+from wam_policy.cosmos.checkpoint.shapes import Shape, check_shapes, network_model, vae_model
 from wam_policy.cosmos.options import CosmosOptions, ModelOptions
-from wam_policy.cosmos.random_weights import random_weights
-from wam_policy.cosmos.shapes import Shape, check_shapes, network_model, vae_model
-from wam_policy.cosmos.text import TextEmbeddings, random_embeddings, read_embeddings
+from wam_policy.cosmos.sequence.layout import Layout
+from wam_policy.cosmos.sequence.normaliser import Statistics, read_statistics, unit_statistics
+from wam_policy.cosmos.sequence.text import TextEmbeddings, random_embeddings, read_embeddings
 
 
 @dataclass(frozen=True)

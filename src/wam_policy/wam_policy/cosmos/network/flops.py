@@ -8,9 +8,9 @@ from typing import Final
 
 import torch
 
-from wam_policy.cosmos.layout import CHANNELS, PATCH, Layout
-from wam_policy.cosmos.network import MASK_CHANNELS, TEXT_TOKENS, NetworkConfig
+from wam_policy.cosmos.network.transformer import MASK_CHANNELS, TEXT_TOKENS, NetworkConfig
 from wam_policy.cosmos.options import SavingOptions
+from wam_policy.cosmos.sequence.layout import CHANNELS, PATCH, Layout
 
 # Dense TFLOP/s with float32 sums: (bfloat16, FP8), FP8 0 where there is none. Sources: NVIDIA's
 # data sheets of each (half of what they state with sparsity) and, of the GeForce cards, the

@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wam_policy.cosmos import block as arithmetic
-from wam_policy.cosmos.compilation import compiled
-from wam_policy.cosmos.fp8 import quantised
-from wam_policy.cosmos.layout import PATCH, Layout
-from wam_policy.cosmos.modulation import AT_END, PER_BLOCK, Modulation
-from wam_policy.cosmos.network import MASK_CHANNELS
+from wam_policy.cosmos.network import block as arithmetic
+from wam_policy.cosmos.network.compilation import compiled
+from wam_policy.cosmos.network.fp8 import quantised
+from wam_policy.cosmos.network.modulation import AT_END, PER_BLOCK, Modulation
+from wam_policy.cosmos.network.patches import patches, unpatched
+from wam_policy.cosmos.network.transformer import MASK_CHANNELS
+from wam_policy.cosmos.network.weights import Dense, block_weights, linear
 from wam_policy.cosmos.options import SavingOptions
-from wam_policy.cosmos.patches import patches, unpatched
-from wam_policy.cosmos.weights import Dense, block_weights, linear
+from wam_policy.cosmos.sequence.layout import PATCH, Layout
 
 
 class FastForward:

@@ -9,9 +9,9 @@ from typing import Final
 import torch
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.archive import load_checkpoint, load_pickled_tensors
-from wam_policy.cosmos.key_map import KeyMap, map_network, map_vae
-from wam_policy.cosmos.manifest import (
+from wam_policy.cosmos.checkpoint.archive import load_checkpoint, load_pickled_tensors
+from wam_policy.cosmos.checkpoint.key_map import KeyMap, map_network, map_vae
+from wam_policy.cosmos.checkpoint.manifest import (
     EMBEDDINGS,
     MANIFEST,
     NETWORK,
@@ -24,12 +24,12 @@ from wam_policy.cosmos.manifest import (
     verify,
     write_manifest,
 )
-from wam_policy.cosmos.normaliser import read_statistics
-from wam_policy.cosmos.policy_file import POLICY, policy_text
-from wam_policy.cosmos.shapes import check_shapes
-from wam_policy.cosmos.sources import Sources
-from wam_policy.cosmos.tensor_file import write_tensors
-from wam_policy.cosmos.text import read_embeddings, write_embeddings
+from wam_policy.cosmos.checkpoint.policy_file import POLICY, policy_text
+from wam_policy.cosmos.checkpoint.shapes import check_shapes
+from wam_policy.cosmos.checkpoint.sources import Sources
+from wam_policy.cosmos.checkpoint.tensor_file import write_tensors
+from wam_policy.cosmos.sequence.normaliser import read_statistics
+from wam_policy.cosmos.sequence.text import read_embeddings, write_embeddings
 
 PLANNING: Final = 'planning'  # folder of the planning checkpoint in the directory
 _CONVERSION: Final = 1  # increased when the same source would give other files

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from wam_policy.cosmos.layout import PATCH
+from wam_policy.cosmos.sequence.layout import PATCH
 
 
 def patches(latents: Tensor) -> Tensor:

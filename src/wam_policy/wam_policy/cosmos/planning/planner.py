@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.aggregation import (
+from wam_policy.cosmos.network.denoiser import Context
+from wam_policy.cosmos.options import CosmosOptions
+from wam_policy.cosmos.planning.aggregation import (
     aggregate,
     along_depth,
     check_members,
     fewest_members,
     select,
 )
-from wam_policy.cosmos.deadline import Deadline
-from wam_policy.cosmos.denoiser import Context
-from wam_policy.cosmos.layout import Layout
-from wam_policy.cosmos.options import CosmosOptions
-from wam_policy.cosmos.passes import Passes
-from wam_policy.cosmos.prefix import FrozenRows
-from wam_policy.cosmos.runs import Member, search_of
-from wam_policy.cosmos.search import SEEDS, Found, Outcome, Query, Searcher
+from wam_policy.cosmos.planning.deadline import Deadline
+from wam_policy.cosmos.planning.passes import Passes
+from wam_policy.cosmos.planning.prefix import FrozenRows
+from wam_policy.cosmos.planning.runs import Member, search_of
+from wam_policy.cosmos.planning.search import SEEDS, Found, Outcome, Query, Searcher
+from wam_policy.cosmos.sequence.layout import Layout
 
 
 @dataclass(frozen=True)

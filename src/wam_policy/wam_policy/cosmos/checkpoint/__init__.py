@@ -1,0 +1,1 @@
+"""Policy directories: imported from the official files, verified, loaded."""

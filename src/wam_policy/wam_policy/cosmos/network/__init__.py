@@ -1,0 +1,1 @@
+"""The diffusion transformer: diffusers' weights, a forward pass of our own."""

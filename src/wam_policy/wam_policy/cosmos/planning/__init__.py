@@ -1,0 +1,1 @@
+"""From noise to a chunk: denoising runs, and choosing among what they give."""

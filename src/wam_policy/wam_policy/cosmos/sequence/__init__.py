@@ -1,0 +1,1 @@
+"""The latent sequence: what its frames hold, and how it gets in and out."""
