@@ -6,7 +6,8 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanRMS_norm
 
 from wam_core.errors import WamError
-from wam_policy.cosmos.images.vae import PRESETS, ChannelNorm, build_vae
+from wam_policy.cosmos.checkpoint.random_weights import random_weights
+from wam_policy.cosmos.images.vae import PRESETS, ChannelNorm, build_vae, quicken_on_cpu
 from wam_policy.cosmos.sequence.layout import CHANNELS, SPATIAL_COMPRESSION
 
 
@@ -70,3 +71,12 @@ def test_every_norm_is_replaced_and_nothing_is_trained() -> None:
 def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(WamError, match=rf"VAE '14b', expected one of \[{sorted(PRESETS)[0]!r}"):
         build_vae('14b')
+
+
+def test_onednns_convolutions_are_pytorchs() -> None:
+    model = build_vae('tiny')
+    model.load_state_dict(random_weights(model, seed=0))
+    video = torch.rand((1, 3, 1, 32, 32), generator=torch.Generator().manual_seed(0))
+    expected = model.encode(video).latent_dist.mean
+    quicken_on_cpu(model)
+    torch.testing.assert_close(model.encode(video).latent_dist.mean, expected, atol=1e-4, rtol=0)

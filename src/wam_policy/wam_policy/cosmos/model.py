@@ -14,7 +14,8 @@ from wam_core.errors import WamError
 from wam_policy.cosmos.checkpoint.directory import Weights, load_network, load_weights
 from wam_policy.cosmos.checkpoint.shapes import fill, network_model, vae_model
 from wam_policy.cosmos.images.codec import VideoCodec
-from wam_policy.cosmos.images.vae import build_vae
+from wam_policy.cosmos.images.vae import PRESETS as VAES
+from wam_policy.cosmos.images.vae import build_vae, quicken_on_cpu
 from wam_policy.cosmos.network.denoiser import Denoiser
 from wam_policy.cosmos.network.transformer import PRESETS, build
 from wam_policy.cosmos.options import CosmosOptions
@@ -56,6 +57,8 @@ def load_model(options: CosmosOptions, layout: Layout) -> CosmosModel:
     dtype = DTYPES[options.model.dtype]
     vae = build_vae(options.model.preset, META, dtype)
     fill(vae, weights.vae, device, dtype)
+    if device.type == 'cpu':
+        quicken_on_cpu(vae)
     workers = None
     if options.planning.devices:
         workers = Workers(
@@ -95,18 +98,20 @@ def find_device(name: str) -> torch.device:
 def needed_bytes(options: CosmosOptions, layout: Layout) -> int:
     """Memory of weights and activations, estimated.
 
-    Of activations about 40 values per token and channel are alive in a block: the projections,
-    attention, and four times the width in the MLP, twice each.
+    Of activations, about 40 values per token and channel are alive in a block: the projections,
+    attention, and four times the width in the MLP, twice each. The VAE has about 300 per pixel
+    and channel while it decodes.
     """
     dtype = DTYPES[options.model.dtype]
     preset = options.model.preset
     parameters = sum(weight.numel() for weight in network_model(preset).parameters())
     networks = 2 if options.planning.directory else 1
-    total = networks * parameters
-    total += sum(weight.numel() for weight in vae_model(preset).parameters())
     batch = options.planning.batch if options.planning.candidates > 1 else 1
-    total += 40 * batch * layout.tokens * PRESETS[preset].width
-    return int(total * dtype.itemsize)
+    values = networks * parameters
+    values += sum(weight.numel() for weight in vae_model(preset).parameters())
+    values += 40 * batch * layout.tokens * PRESETS[preset].width
+    values += 300 * layout.image_size**2 * VAES[preset].base_dim
+    return int(values * dtype.itemsize)
 
 
 def check_memory(options: CosmosOptions, layout: Layout, device: torch.device) -> None:
