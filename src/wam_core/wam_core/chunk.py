@@ -55,7 +55,7 @@ class ChunkFields:
     """An ActionChunk as it came, unchecked.
 
     actions: flat, (horizon * action_dim) row-major. dt_ns: between rows. prefix_rows: leading
-    rows that repeat the request's prefix. error: why there are no rows; empty: there are.
+    rows that stand for the request's prefix. error: why there are no rows; empty: there are.
     """
 
     request_id: int

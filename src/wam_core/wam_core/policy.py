@@ -95,7 +95,8 @@ class Prediction:
     decode_images: (max(1, candidates), N, H, W, 3) RGB8 of the future, N as ``spec.cameras``;
     None: predicts none. Called at most once, by the thread that called ``infer`` and before the
     next call of the policy, and only when somebody wants to see them. May raise.
-    prefix_rows: leading rows that repeat the request's prefix; 0: not conditioned on it.
+    prefix_rows: leading rows that stand for the request's prefix, exactly or nearly; 0: not
+    conditioned on it.
     stage_ms: milliseconds of each stage of the inference.
     """
 

@@ -17,17 +17,17 @@ _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-ser
 # px
 _LEFT, _TOP, _WIDTH, _GAP, _HEAD, _ROW, _MARGIN = 160, 84, 90, 5, 112, 40, 16
 _FILLS: Final = {
-    Kind.BLANK: '#7d859026',
-    Kind.PROPRIOCEPTION: '#2da44e26',
-    Kind.FUTURE_PROPRIOCEPTION: '#2da44e26',
-    Kind.IMAGE: '#388bfd26',
-    Kind.FUTURE_IMAGE: '#388bfd26',
+    Kind.BLANK: '#7d8590',
+    Kind.PROPRIOCEPTION: '#2da44e',
+    Kind.FUTURE_PROPRIOCEPTION: '#2da44e',
+    Kind.IMAGE: '#388bfd',
+    Kind.FUTURE_IMAGE: '#388bfd',
     Kind.ACTION: '#e0823d33',
     Kind.VALUE: '#a371f733',
 }
 _STYLES: Final = {
-    'given': 'fill="#388bfd33" stroke="#388bfd"',
-    'generated': 'fill="#e0823d33" stroke="#e0823d" stroke-dasharray="5 3"',
+    'given': 'fill="#388bfd" fill-opacity="0.2" stroke="#388bfd"',
+    'generated': 'fill="#e0823d" fill-opacity="0.2" stroke="#e0823d" stroke-dasharray="5 3"',
     'hidden': 'fill="none" stroke="#7d8590" stroke-dasharray="1 4"',
 }
 
@@ -73,7 +73,7 @@ def content(layout: Layout, index: int) -> str:
     """What a frame's elements are."""
     kind = layout.slots[index].kind
     if kind in (Kind.IMAGE, Kind.FUTURE_IMAGE):
-        return 'encoded image'
+        return 'VAE latents'
     if kind is Kind.BLANK:
         return 'black image'
     if kind is Kind.VALUE:
@@ -95,7 +95,7 @@ def _frame(layout: Layout, index: int) -> list[str]:
     middle = left + _WIDTH // 2
     first = first_pixel_frame(index)
     last = first + (TEMPORAL_COMPRESSION - 1 if index else 0)
-    style = f'fill="{_FILLS[slot.kind]}" stroke="{_INK}" rx="6"'
+    style = f'fill="{_FILLS[slot.kind]}" fill-opacity="0.15" stroke="{_INK}" rx="6"'
     lines = (
         (22, str(index), 'font-size="15" font-weight="600"'),
         (42, name, ''),
