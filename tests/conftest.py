@@ -9,3 +9,5 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(REPOSITORY / 'config' / 'fastdds.xml')
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault('MUJOCO_GL', 'egl')
+# Tensors are tiny here: threads would only wait for each other.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
