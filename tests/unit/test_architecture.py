@@ -15,7 +15,7 @@ MIDDLE = {'wam_policy', 'wam_sim', 'wam_data'}
 MAY_IMPORT = {
     CORE: set(),
     BRINGUP: {CORE},
-    **{name: {CORE, BRINGUP} for name in MIDDLE},
+    **{name: {CORE, BRINGUP} for name in sorted(MIDDLE)},
     'wam_nodes': {CORE, BRINGUP} | MIDDLE,
     'wam_cli': {CORE, BRINGUP} | MIDDLE,
 }
