@@ -47,6 +47,7 @@ class ChunkSource:
         self._since_ns = now_ns  # observations of before are not of this run
         self._counts = counts
         self._config = config
+        self._limits = limits
         self._ledger = ledger
         self._timeline = ChunkTimeline(config.splice_s, limits)
         self._pending: tuple[Chunk, ChunkRequest] | None = None
@@ -189,7 +190,8 @@ class ChunkSource:
         gone = times[times <= stamps[-1]]
         rows = [np.column_stack([np.interp(gone, stamps, joint) for joint in sent.T])]
         rows += [self._timeline.ahead(int(time_ns))[None] for time_ns in times[len(gone) :]]
-        return np.concatenate(rows), start_ns
+        # A plan may ask for more, and a splice of a wild one for far more, than ever runs.
+        return np.clip(np.concatenate(rows), self._limits.lower, self._limits.upper), start_ns
 
     def _merge(self, chunk: Chunk, request: ChunkRequest, now_ns: int, command: Motion) -> None:
         frozen_ns = chunk.t_obs_ns + chunk.prefix_rows * chunk.dt_ns if chunk.prefix_rows else 0

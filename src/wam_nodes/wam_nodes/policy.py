@@ -1,6 +1,7 @@
 """Runs a policy on the newest observation, one inference at a time."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from wam_msgs.msg import ActionChunk, PredictedFuture
 from wam_msgs.srv import PredictChunk, ResetPolicy
 
 from wam_bringup.config import load_policy, load_rig
+from wam_bringup.node_spec import REFUSED
 from wam_bringup.parameters import declare
 from wam_core.errors import WamError
 from wam_core.options import parameter
@@ -277,4 +279,11 @@ def main() -> int:
     """Runs the node."""
     # A policy in plain Python gives way to the callbacks after this long: 5 ms by default.
     sys.setswitchinterval(0.001)
-    return run(PolicyNode)
+    code = run(PolicyNode)
+    if code == REFUSED:
+        # Taking PyTorch down takes Python seconds, half a minute on a busy machine: by then a
+        # rollout has given up waiting for the service, and says that instead of the reason.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code

@@ -168,3 +168,16 @@ def test_rows_that_are_next_to_nothing_apart_do_not_make_an_endless_prefix() -> 
     request = rig.tick(period_ns=0).request
     assert request is not None
     assert 1 < len(request.prefix) <= 1000
+
+
+def test_a_plan_beyond_the_limits_is_not_handed_over_as_what_runs() -> None:
+    rig = ExecutorRig()
+    wild = 4.0 * np.random.default_rng(0).standard_normal((HORIZON, 14))
+    assert rig.answer(rig.start('rtc'), np.zeros(HORIZON), actions=wild.ravel()) == ''
+    rig.tick()
+    while len(rig.requests) < 2:
+        rig.tick()
+    prefix = rig.requests[-1].prefix
+    assert len(prefix) > 1
+    assert (prefix >= LIMITS.lower).all()
+    assert (prefix <= LIMITS.upper).all()
