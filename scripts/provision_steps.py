@@ -17,7 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / '.setup'
 VENV = ROOT / '.venv'
 PYTHON = VENV / 'bin' / 'python'
-REQUIREMENTS = tuple(ROOT / 'requirements' / f'{name}.txt' for name in ('runtime', 'torch', 'dev'))
+REQUIREMENTS = (ROOT / 'requirements' / 'runtime.txt', ROOT / 'requirements' / 'dev.txt')
+TORCH = ROOT / 'requirements' / 'torch.txt'
+# Of PyTorch without CUDA's libraries, which are gigabytes: for machines without an NVIDIA GPU.
+CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 NO_DEPS = ROOT / 'requirements' / 'no_deps.txt'
 PYTHON_VERSION = f'{sys.version_info.major}.{sys.version_info.minor}'
 # Raise it when a step changes in a way that must be done again in existing checkouts.
@@ -82,7 +85,8 @@ def packages_fingerprint() -> str:
         [
             PYTHON_VERSION,
             str(PYTHON.exists()),
-            *(path.read_text() for path in (*REQUIREMENTS, NO_DEPS)),
+            str(has_gpu()),
+            *(path.read_text() for path in (*REQUIREMENTS, TORCH, NO_DEPS)),
         ]
     )
 
@@ -150,6 +154,9 @@ def install_packages() -> None:
     pip = [str(PYTHON), '-m', 'pip', 'install', '--disable-pip-version-check']
     remedy = 'check the network and the disk space, then start this again'
     run('packages', [*pip, *files], remedy)
+    torch = [*pip, '-r', str(TORCH)]
+    # Only for this package: what is asked of two indexes may come from either.
+    run('packages', torch if has_gpu() else [*torch, '--extra-index-url', CPU_INDEX], remedy, True)
     run('packages', [*pip, '--no-deps', '-r', str(NO_DEPS)], remedy, append=True)
     remedy = 'delete .venv and start this again; if it persists, report it with the log'
     run('packages', [str(PYTHON), '-c', MEND_SCRIPT], remedy, append=True)
@@ -207,6 +214,11 @@ def can_render() -> bool:
 
 
 # --- helpers
+
+
+def has_gpu() -> bool:
+    """Whether the driver of an NVIDIA GPU is there."""
+    return Path('/dev/nvidiactl').exists()
 
 
 def install_debian(packages: Sequence[str]) -> bool:
@@ -268,8 +280,8 @@ STEPS = (
     Step('tools', 'checking the compilers and Python', '1 s', tools_fingerprint, check_tools),
     Step(
         'packages',
-        'Python packages into .venv',
-        '1 minute',
+        'Python packages into .venv, PyTorch among them',
+        '2 minutes',
         packages_fingerprint,
         install_packages,
     ),

@@ -18,8 +18,7 @@ SPEC = load_policy('cosmos:tiny').spec
 ROLLOUT = ('rollout', '--task', 'transfer_cube', '--policy', 'cosmos:tiny', '--no-preview')
 # Two chunks at least: the second is asked for when the first has run, 2 s after the start.
 SHORT = ('--mode', 'sync', '--time-limit', '6')
-# Quicker than the policy file's 96 px, and 700 numbers of actions just fit into its frames.
-SMALL = '{image: {size: 64}}'
+# 64 px: quicker than the policy file's 96, and 700 numbers of actions just fit into its frames.
 PLANNING = (
     '{image: {size: 64}, decoding: {action_steps: 2, mode: autoregressive}, '
     'planning: {candidates: 2, futures: 1, values: 1, future_steps: 1, value_steps: 1}}'
@@ -62,22 +61,20 @@ def check_futures(episode: Path, candidates: int, pixels: int) -> list[Any]:
     return futures
 
 
-def test_random_weights_fail_the_task_and_every_prediction_is_recorded(stack: Any) -> None:
-    episode = run(stack, '--policy-options', SMALL)
-    check_futures(episode, candidates=1, pixels=64)
+def test_a_planner_of_random_weights_fails_and_all_that_it_compared_is_recorded(
+    stack: Any,
+) -> None:
+    episode = run(stack, '--policy-options', PLANNING)
+    for future in check_futures(episode, candidates=2, pixels=64):
+        assert future.values[future.chosen] == max(future.values)
     manifest = read_manifest(episode)
     assert manifest.complete, manifest.stop_reason
     assert manifest.identity.policy == 'cosmos:tiny'
     assert manifest.identity.policy_specification['normaliser']
     assert verify(episode).ok, verify(episode).text()
     stages = [set(chunk.stage_names) for chunk in messages(episode, '/action_chunk')]
-    assert all({'encode', 'policy', 'total'} <= names for names in stages), stages
-
-
-def test_a_planner_records_all_that_it_compared(stack: Any) -> None:
-    episode = run(stack, '--policy-options', PLANNING)
-    for future in check_futures(episode, candidates=2, pixels=64):
-        assert future.values[future.chosen] == max(future.values)
+    expected = {'encode', 'policy', 'world model', 'value', 'total'}
+    assert all(expected <= names for names in stages), stages
 
 
 def test_a_policy_that_cannot_be_loaded_ends_the_graph_with_its_reason(stack: Any) -> None:

@@ -165,6 +165,7 @@ def test_a_dead_worker_is_reported_in_every_plan(troubled: Workers, folder: Path
     for _ in range(2):
         plan = planner.plan(known_latents(), 195)
         assert 'worker 1 (cpu) has died' in plan.note and not plan.complete
+        assert 'Some common causes' not in plan.note
         assert [candidate.seed for candidate in plan.candidates] == [195, 196, 197]
 
 

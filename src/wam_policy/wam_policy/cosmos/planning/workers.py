@@ -184,7 +184,8 @@ class Workers:
         try:
             answer = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
-            worker.failure = f'has died ({cause(error)})'
+            # Ray goes on with a page of common causes, and this is in every later note.
+            worker.failure = f'has died ({cause(error).partition(". ")[0]})'
             return worker.failure
         except self._ray.exceptions.RayError as error:
             return f'has failed ({cause(error)})'
