@@ -11,12 +11,12 @@ from wam_core.errors import WamError
 from wam_policy.cosmos.checkpoint.directory import Weights, load_network, load_weights
 from wam_policy.cosmos.checkpoint.shapes import fill
 from wam_policy.cosmos.images.vae import build_vae
+from wam_policy.cosmos.model import DTYPES
 from wam_policy.cosmos.network.transformer import MASK_CHANNELS, PRESETS, TEXT_TOKENS, build
 from wam_policy.cosmos.options import CosmosOptions
 from wam_policy.cosmos.sequence.layout import CHANNELS, SPATIAL_COMPRESSION, Layout
 
 _SIZE: Final = 4  # of latents: the weights are all used, and a CPU needs seconds for 2b
-_DTYPES: Final = {'bfloat16': torch.bfloat16, 'float32': torch.float32}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _numbers(*parts: Mapping[str, torch.Tensor]) -> str:
 
 @torch.inference_mode()
 def _network(weights: Mapping[str, torch.Tensor], options: CosmosOptions, device: str) -> str:
-    config, dtype = PRESETS[options.model.preset], _DTYPES[options.model.dtype]
+    config, dtype = PRESETS[options.model.preset], DTYPES[options.model.dtype]
     network: Any = build(config, torch.device('meta'), dtype)
     fill(network, weights, torch.device(device), dtype)
     shape = (1, CHANNELS, 2, _SIZE, _SIZE)
@@ -107,7 +107,7 @@ def _network(weights: Mapping[str, torch.Tensor], options: CosmosOptions, device
 
 @torch.inference_mode()
 def _vae(weights: Mapping[str, torch.Tensor], options: CosmosOptions, device: str) -> str:
-    dtype = _DTYPES[options.model.dtype]
+    dtype = DTYPES[options.model.dtype]
     vae: Any = build_vae(options.model.preset, 'meta', dtype)
     fill(vae, weights, torch.device(device), dtype)
     pixels = _SIZE * SPATIAL_COMPRESSION
