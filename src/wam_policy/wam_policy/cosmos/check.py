@@ -9,9 +9,8 @@ import torch
 
 from wam_core.errors import WamError
 from wam_policy.cosmos.checkpoint.directory import Weights, load_network, load_weights
-from wam_policy.cosmos.checkpoint.shapes import fill
+from wam_policy.cosmos.checkpoint.shapes import DTYPES, fill
 from wam_policy.cosmos.images.vae import build_vae
-from wam_policy.cosmos.model import DTYPES
 from wam_policy.cosmos.network.transformer import MASK_CHANNELS, PRESETS, TEXT_TOKENS, build
 from wam_policy.cosmos.options import CosmosOptions
 from wam_policy.cosmos.sequence.layout import CHANNELS, SPATIAL_COMPRESSION, Layout

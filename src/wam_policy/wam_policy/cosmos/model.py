@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wam_core.errors import WamError
 from wam_policy.cosmos.checkpoint.directory import Weights, load_network, load_weights
-from wam_policy.cosmos.checkpoint.shapes import fill, network_model, vae_model
+from wam_policy.cosmos.checkpoint.shapes import DTYPES, fill, network_model, vae_model
 from wam_policy.cosmos.images.codec import VideoCodec
 from wam_policy.cosmos.images.vae import PRESETS as VAES
 from wam_policy.cosmos.images.vae import build_vae, quicken_on_cpu
@@ -28,7 +28,6 @@ from wam_policy.cosmos.sequence.t5 import T5Embedder
 from wam_policy.cosmos.sequence.text import TextEmbeddings
 
 META: Final = torch.device('meta')  # nothing is initialised that is overwritten anyway
-DTYPES: Final = {'bfloat16': torch.bfloat16, 'float32': torch.float32}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from wam_policy.cosmos.planning.aggregation import average_images
 from wam_policy.cosmos.planning.deadline import Deadline
 from wam_policy.cosmos.planning.planner import Plan, PlanCandidate
 from wam_policy.cosmos.planning.prefix import FrozenRows, frozen_rows
-from wam_policy.cosmos.planning.sampler import evaluations
+from wam_policy.cosmos.planning.sampler import SEEDS, evaluations
 from wam_policy.cosmos.sequence.injection import (
     extract_action,
     extract_proprioception,
@@ -39,8 +38,6 @@ from wam_policy.policy import (
     PolicySpec,
     Prediction,
 )
-
-SEEDS: Final = 2**32  # NumPy's generator takes seeds below
 
 
 class CosmosPolicy:

@@ -20,7 +20,13 @@ from wam_policy.cosmos.checkpoint.manifest import (
     verify,
 )
 from wam_policy.cosmos.checkpoint.random_weights import random_weights
-from wam_policy.cosmos.checkpoint.shapes import Shape, check_shapes, network_model, vae_model
+from wam_policy.cosmos.checkpoint.shapes import (
+    DTYPES,
+    Shape,
+    check_shapes,
+    network_model,
+    vae_model,
+)
 from wam_policy.cosmos.options import CosmosOptions, ModelOptions
 from wam_policy.cosmos.sequence.layout import Layout
 from wam_policy.cosmos.sequence.normaliser import Statistics, read_statistics, unit_statistics
@@ -95,7 +101,7 @@ def file_shapes(path: Path) -> dict[str, Shape]:
 
 
 def _random(model: ModelOptions, layout: Layout) -> Weights:
-    dtype = torch.bfloat16 if model.dtype == 'bfloat16' else torch.float32
+    dtype = DTYPES[model.dtype]
     return Weights(
         random_weights(network_model(model.preset), model.seed, dtype),
         random_weights(vae_model(model.preset), model.seed),

@@ -11,6 +11,8 @@ from wam_policy.cosmos.network.transformer import PRESETS, build
 
 Shape = tuple[int, ...]
 _SHOWN: Final = 3
+# By the names of the option `model.dtype`.
+DTYPES: Final = {'bfloat16': torch.bfloat16, 'float32': torch.float32}
 
 
 def network_model(preset: str) -> torch.nn.Module:

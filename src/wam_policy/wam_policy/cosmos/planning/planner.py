@@ -23,7 +23,8 @@ from wam_policy.cosmos.planning.deadline import Deadline
 from wam_policy.cosmos.planning.passes import Passes
 from wam_policy.cosmos.planning.prefix import FrozenRows
 from wam_policy.cosmos.planning.runs import Member, search_of
-from wam_policy.cosmos.planning.search import SEEDS, Found, Outcome, Query, Searcher
+from wam_policy.cosmos.planning.sampler import SEEDS
+from wam_policy.cosmos.planning.search import Found, Outcome, Query, Searcher
 from wam_policy.cosmos.sequence.layout import Layout
 
 

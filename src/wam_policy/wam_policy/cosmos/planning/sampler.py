@@ -20,6 +20,7 @@ from wam_core.errors import WamError
 SIGMA_MAX: Final = 80.0
 SIGMA_MIN: Final = 4.0
 RHO: Final = 7.0
+SEEDS: Final = 2**32  # NumPy's legacy generator takes seeds below
 
 Scales = tuple[float, float]
 # x (B, ...) float32 and the noise level of each sample -> estimate of the clean x, float32.

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -20,11 +19,9 @@ from wam_policy.cosmos.planning.runs import (
     make_runs,
     next_batch,
 )
-from wam_policy.cosmos.planning.sampler import evaluations
+from wam_policy.cosmos.planning.sampler import SEEDS, evaluations
 from wam_policy.cosmos.sequence.injection import extract_value
 from wam_policy.cosmos.sequence.layout import Layout, Pass
-
-SEEDS: Final = 2**32  # how many the noise generator knows
 
 
 @dataclass(frozen=True)
