@@ -102,8 +102,9 @@ class Bench:
     def start(self) -> Any:
         """Asks for an episode."""
         request = StartEpisode.Request(
-            task='move it', task_name='transfer_cube', policy='scripted', seed=3, mode='async'
-        )
+            task='move it', task_name='transfer_cube', policy='scripted', seed=3, mode='async',
+            kind='demonstration', operator_name='ann', policy_options='{"noise": 1}',
+        )  # fmt: skip
         request.policy_specification = '{"horizon": 50}'
         self.reports.clear()  # they count the messages of an earlier episode
         return self.ros.call(StartEpisode, '/recorder/start_episode', request)
@@ -176,6 +177,8 @@ def test_what_is_published_is_on_disk(bench: Make) -> None:
     assert (manifest.outcome.result, manifest.outcome.stages) == ('success', ('touched',))
     identity = manifest.identity
     assert (identity.seed, identity.rig, identity.policy) == (3, 'sim', 'scripted')
+    assert (identity.kind, identity.operator) == ('demonstration', 'ann')
+    assert identity.policy_options == {'noise': 1}
     assert identity.policy_hash
     assert identity.config_hash
     assert identity.stack_version

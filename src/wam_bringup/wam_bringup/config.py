@@ -93,10 +93,11 @@ def load_policy(name: str, options: str = '') -> PolicyConfig:
         # Every policy directory has a file of this name: what tells them apart is theirs.
         name = path.parent.name if path.name == _POLICY else path.stem
     config = parse_policy(name, read_yaml(path), str(path), str(path.parent))
-    return replace(config, options=_merged(config.options, _read_options(options)))
+    return replace(config, options=_merged(config.options, read_options(options)))
 
 
-def _read_options(text: str) -> Mapping[str, object]:
+def read_options(text: str) -> Mapping[str, object]:
+    """What is laid over a policy file's options, of YAML. Raises WamError for no mapping."""
     try:
         options: Any = yaml.safe_load(text) if text else {}
     except yaml.YAMLError as error:

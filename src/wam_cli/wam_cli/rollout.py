@@ -16,6 +16,7 @@ from wam_cli import dead_segments, parking
 from wam_cli.interruption import Interruption
 from wam_cli.stop_key import REASON, StopKey
 from wam_cli.usage import UsageError, usage
+from wam_cli.user import user
 from wam_core.errors import WamError
 from wam_core.executor_config import MODES
 
@@ -50,6 +51,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     say('--mode', choices=MODES, default='async', help='execution (%(default)s)')
     say('--time-limit', type=float, default=0.0, metavar='S', help="s; 0: the task's own")
     say('--root', default='episodes', metavar='DIRECTORY', help='of the recordings (%(default)s)')
+    say('--operator', default=user(), help='who supervises (%(default)s)')
     say('--no-record', action='store_true', help='do not record')
     say('--no-preview', action='store_true', help='do not make preview.mp4')
     say('--episode', metavar='DIRECTORY', help='the recording that policy `replay` repeats')
@@ -210,6 +212,7 @@ def _ask(arguments: argparse.Namespace, session: _Session) -> 'list[Episode]':
             arguments.mode,
             arguments.time_limit,
             not arguments.no_record,
+            arguments.operator,
         )
         episodes.append(session.client.run(goal))
         last = session.key.used or number + 1 == arguments.episodes

@@ -35,6 +35,7 @@ class Goal:
     mode: str = ''
     time_limit_s: float = 0.0
     record: bool = True
+    operator: str = ''
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,7 @@ def _message(goal: Goal) -> RunRollout.Goal:
         mode=goal.mode,
         seed=goal.seed,
         record=goal.record,
+        operator_name=goal.operator,
     )
 
 

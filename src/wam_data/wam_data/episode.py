@@ -9,9 +9,10 @@ from pathlib import Path
 
 from wam_core.errors import WamError
 from wam_data.definitions import Definitions
+from wam_data.identity import Identity
 from wam_data.label import stamped
 from wam_data.layout import create
-from wam_data.manifest import EpisodeManifest, Identity, Outcome, write_manifest
+from wam_data.manifest import EpisodeManifest, Outcome, write_manifest
 from wam_data.recording import Limits, Recording
 from wam_data.statistics import with_dropped
 from wam_data.writer import EpisodeWriter, Topic, close_episode

@@ -1,6 +1,5 @@
 """episode.json: what an episode is, how it ended, and how well it was recorded."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -9,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from wam_core.errors import WamError
 from wam_core.mapping import Section
+from wam_data.identity import ADDED, Identity, Origin, parse_identity, parse_origin
 from wam_data.layout import MANIFEST, write_atomically
 
 SCHEMA: Final = 1
@@ -38,34 +38,6 @@ class Outcome:
     def success(self) -> bool:
         """Whether the task was done."""
         return self.result == 'success'
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What was run: known before the first message.
-
-    policy_specification: the policy's PolicySpec. mode: sync, async or rtc. seed: of the scene,
-    -1: none. config_hash: of the installed config folder. stack_version: git describe, or the
-    version of the package.
-    """
-
-    task: str
-    task_name: str = ''
-    policy: str = ''
-    policy_specification: Mapping[str, object] = field(default_factory=dict)
-    rig: str = ''
-    mode: str = ''
-    seed: int = -1
-    config_hash: str = ''
-    stack_version: str = ''
-
-    @property
-    def policy_hash(self) -> str:
-        """SHA-256 of the specification, keys sorted; empty without one."""
-        if not self.policy_specification:
-            return ''
-        text = json.dumps(self.policy_specification, sort_keys=True, separators=(',', ':'))
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -110,7 +82,8 @@ class EpisodeManifest:
 
     started_ns, stopped_ns: ROS clock; started_utc, stopped_utc: ISO 8601. wall_s: seconds on the
     monotonic clock. labels: outcomes that were replaced, oldest first. complete: nothing was
-    dropped and the recording was closed in order; stop_reason says why not.
+    dropped and the recording was closed in order; stop_reason says why not. origin: None for one
+    that this stack recorded.
     """
 
     identity: Identity
@@ -127,6 +100,7 @@ class EpisodeManifest:
     complete: bool = False
     recovered: bool = False
     stop_reason: str = ''
+    origin: Origin | None = None
 
     @property
     def duration_s(self) -> float:
@@ -185,17 +159,13 @@ def read_manifest(episode: Path) -> EpisodeManifest:
 def parse_manifest(contents: object, source: str) -> EpisodeManifest:
     """Checks the contents of episode.json. Raises WamError with ``source`` and the key."""
     if isinstance(contents, Mapping):  # null and a missing key mean the same: not known
-        contents = {key: value for key, value in contents.items() if value is not None}
+        given = {key: value for key, value in contents.items() if value is not None}
+        contents = {**ADDED, **given}
     section = Section(contents, source)
     section.integer('schema', SCHEMA, SCHEMA)
     section.number('duration_s')
     section.text('policy_hash')
-    names = ('task', 'task_name', 'policy', 'rig', 'mode', 'config_hash', 'stack_version')
-    identity = Identity(
-        **{name: section.text(name) for name in names},
-        policy_specification=section.section('policy_specification').values(),
-        seed=section.integer('seed', -1, _LARGEST),
-    )
+    identity = parse_identity(section)
     topics = section.section('topics')
     manifest = EpisodeManifest(
         identity=identity,
@@ -212,6 +182,7 @@ def parse_manifest(contents: object, source: str) -> EpisodeManifest:
         complete=section.flag('complete'),
         recovered=section.flag('recovered'),
         stop_reason=section.text('stop_reason'),
+        origin=_optional(section, 'origin', parse_origin),
     )
     section.close()
     return manifest

@@ -14,6 +14,7 @@ from mcap.writer import CompressionType, Writer
 
 from wam_core.errors import WamError
 from wam_data.bag_metadata import Qos, TopicEntry, metadata_text
+from wam_data.identity import Identity
 from wam_data.layout import (
     METADATA,
     RECORDING,
@@ -23,7 +24,7 @@ from wam_data.layout import (
     sync_directory,
     write_atomically,
 )
-from wam_data.manifest import EpisodeManifest, Identity, read_manifest, write_manifest
+from wam_data.manifest import EpisodeManifest, read_manifest, write_manifest
 from wam_data.progress import Progress
 from wam_data.scan import Scanner
 from wam_data.statistics import Counters

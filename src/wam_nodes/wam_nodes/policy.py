@@ -15,7 +15,7 @@ from rclpy.task import Future
 from wam_msgs.msg import ActionChunk, PredictedFuture
 from wam_msgs.srv import PredictChunk, ResetPolicy
 
-from wam_bringup.config import load_policy, load_rig
+from wam_bringup.config import load_policy, load_rig, read_options
 from wam_bringup.node_spec import REFUSED
 from wam_bringup.parameters import declare
 from wam_core.errors import WamError
@@ -71,6 +71,8 @@ class PolicyNode(Node):
         parameters = declare(self, Parameters)
         self._max_age_ns = round(parameters.observation_max_age_s * 1e9)
         config = load_policy(parameters.policy, parameters.options)
+        # YAML has dates, JSON hasn't.
+        self._options = json.dumps(read_options(parameters.options), default=str)
         rig = load_rig(parameters.rig)
         check_rig(config.spec, rig)
         self._spec = config.spec
@@ -259,6 +261,7 @@ class PolicyNode(Node):
     ) -> ResetPolicy.Response:
         response.policy = self._spec.name
         response.specification = json.dumps(asdict(self._spec))
+        response.options = self._options
         if request.policy not in ('', self._spec.name):
             response.message = f'policy {request.policy!r}, but {self._spec.name!r} is loaded'
             return response

@@ -84,6 +84,7 @@ class Plan:
     mode: str
     seed: int
     record: bool
+    operator: str = ''
 
 
 def plan_of(goal: Any, rig: RigSpec) -> Plan:
@@ -105,4 +106,5 @@ def plan_of(goal: Any, rig: RigSpec) -> Plan:
         mode=check_mode(goal.mode) if goal.mode else '',
         seed=int(goal.seed) if rig.simulated else -1,
         record=bool(goal.record),
+        operator=goal.operator_name,
     )

@@ -34,8 +34,11 @@ class RolloutRecording:
         request = StartEpisode.Request(
             task=plan.task.language,
             task_name=plan.task.name,
+            kind='rollout',
+            operator_name=plan.operator,
             policy=policy.policy,
             policy_specification=policy.specification,
+            policy_options=policy.options,
             mode=plan.mode,
             seed=plan.seed,
         )

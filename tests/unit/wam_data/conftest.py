@@ -11,7 +11,8 @@ from wam_msgs.msg import AppliedAction, ExecutorState, FrameSet, Proprioception,
 
 from wam_data.definitions import Definitions
 from wam_data.frames import COMPRESSED, jpeg_encoder
-from wam_data.manifest import EpisodeManifest, Identity, Outcome
+from wam_data.identity import Identity
+from wam_data.manifest import EpisodeManifest, Outcome
 from wam_data.writer import EpisodeWriter, Topic, close_episode
 
 START_NS = 1_700_000_000_000_000_000

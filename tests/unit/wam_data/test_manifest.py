@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from wam_core.errors import WamError
 from wam_data.catalogue import list_episodes, newest_episode
+from wam_data.identity import KINDS, Identity, Origin
 from wam_data.label import write_label
 from wam_data.layout import MANIFEST
 from wam_data.manifest import (
     EpisodeManifest,
-    Identity,
     Intervention,
     Outcome,
     Spread,
@@ -36,6 +36,9 @@ MANIFESTS = st.builds(
         task=st.text(max_size=20),
         policy=st.text(max_size=5),
         policy_specification=st.dictionaries(st.text(max_size=4), st.integers(), max_size=3),
+        policy_options=st.dictionaries(st.text(max_size=4), st.integers(), max_size=3),
+        kind=st.sampled_from(KINDS),
+        operator=st.text(max_size=5),
         seed=st.integers(-1, 2**63 - 1),
     ),
     started_utc=st.just('2025-01-01T00:00:00+00:00'),
@@ -51,12 +54,25 @@ MANIFESTS = st.builds(
     outcome=st.none() | OUTCOMES,
     labels=st.lists(OUTCOMES, max_size=2).map(tuple),
     complete=st.booleans(),
+    origin=st.none() | st.just(Origin('aloha_hdf5', '/data/episode_3.hdf5', '3', ('stamps',))),
 )
 
 
 @given(MANIFESTS)
 def test_what_is_written_is_read(manifest: EpisodeManifest) -> None:
     assert parse_manifest(json.loads(manifest.text()), 'x') == manifest
+
+
+def test_an_episode_that_does_not_say_what_it_is_was_a_rollout() -> None:
+    contents = json.loads(EpisodeManifest(Identity('move'), '', 1).text())
+    for key in ('kind', 'operator', 'policy_options', 'origin'):
+        del contents[key]
+    assert parse_manifest(contents, 'x').identity == Identity('move', kind='rollout')
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(WamError, match=r"'dream'.*demonstration"):
+        Identity('move', kind='dream')
 
 
 def contents(episode: Path) -> Any:

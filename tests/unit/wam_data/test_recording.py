@@ -9,7 +9,8 @@ import pytest
 from wam_core.errors import WamError
 from wam_data.definitions import Definitions
 from wam_data.episode import OpenEpisode, Settings
-from wam_data.manifest import Identity, Outcome, read_manifest
+from wam_data.identity import Identity
+from wam_data.manifest import Outcome, read_manifest
 from wam_data.reader import EpisodeReader
 from wam_data.recording import Limits
 from wam_data.recover import recover

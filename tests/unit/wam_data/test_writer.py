@@ -10,8 +10,9 @@ from rosbags.highlevel import AnyReader
 
 from wam_core.errors import WamError
 from wam_data.definitions import Definitions
+from wam_data.identity import Identity
 from wam_data.layout import MANIFEST, METADATA, RECORDING
-from wam_data.manifest import EpisodeManifest, Identity, read_manifest
+from wam_data.manifest import EpisodeManifest, read_manifest
 from wam_data.reader import EpisodeReader
 from wam_data.statistics import TopicCounter
 from wam_data.verify import verify
