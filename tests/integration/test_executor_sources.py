@@ -81,10 +81,9 @@ def test_the_arms_go_to_the_named_poses_slowly(ros: Any) -> None:
         answer = b.go_to_pose(pose)
         assert answer.accepted, answer.message
         assert answer.duration_s > 0.5
-        b.step()
-        assert (b.state.state, b.state.pose, b.state.source) == (
-            ExecutorState.RUNNING, '', 'homing',
-        )  # fmt: skip
+        # On a machine that is behind, joint states that come late hold the arms for a moment.
+        b.reach(ExecutorState.RUNNING)
+        assert (b.state.pose, b.state.source) == ('', 'homing')
         b.reach(ExecutorState.IDLE)
         assert (b.state.pose, b.state.generation) == (pose, answer.generation)
         ticks = len(b.record()) - begun

@@ -59,10 +59,14 @@ class _Watcher(Watcher):
             if process.status in (DEAD_OR_ZOMBIE, UNEXISTING):
                 self.reap_process(process.pid)
 
-    def manage_processes(self) -> Any:
-        # Circus forgets one that dies between its two looks, exit code and last words included.
+    async def manage_processes(self) -> None:
+        # In place of circus's own, which drops a dead process without a look at how it ended.
+        if self.is_stopped():
+            return
         self.reap_dead()
-        return super().manage_processes()
+        if self.processes or self.is_stopping():
+            return
+        await (self.spawn_processes() if self.respawn else self._stop())
 
     @property
     def _redirector_class(self) -> type[DrainingRedirector]:
