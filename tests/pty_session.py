@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Mapping
 from typing import Any
 
 _LOCAL_FLAGS = 3
+_TIMEOUT_S = 60.0
 
 
 class PtySession:
@@ -65,6 +67,22 @@ class PtySession:
         except OSError:  # it has closed its end
             pass
         return self._shown.decode(errors='replace')
+
+    def wait_for(self, text: str) -> None:
+        """Waits until it has shown this."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while text not in self.poll():
+            assert time.monotonic() < deadline, f'waited for {text!r}:\n{self.poll()}'
+            assert self.popen.poll() is None, f'ended before {text!r}:\n{self.poll()}'
+            select.select([self._master], [], [], 0.1)
+
+    def wait(self) -> int:
+        """Waits for its end; its exit code."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while not self.ended():
+            assert time.monotonic() < deadline, f'waited for the end:\n{self.poll()}'
+            select.select([self._master], [], [], 0.1)
+        return int(self.popen.returncode)
 
     def ended(self) -> bool:
         """Whether it has ended."""

@@ -49,13 +49,19 @@ _SEQUENCE: Final = re.compile(r'\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?', re.DOTALL)
 
 
 def pressed(data: bytes) -> list[str]:
-    """The keys in what a terminal sent, in order. A space in it, wherever it is, comes first.
+    """The keys in what a terminal sent, in order. A space in it, wherever it is, comes first."""
+    keys = typed(data)
+    # Also when it came as a part of something else.
+    stop = [STOP_KEY] if STOP_KEY in data.decode(errors='replace') else []
+    return stop + [key for key in keys if key != STOP_KEY]
+
+
+def typed(data: bytes) -> list[str]:
+    """The letters in what a terminal sent, in order.
 
     Special keys are dropped: a letter in what they send is none that anybody pressed.
     """
-    text = data.decode(errors='replace')
-    stop = [STOP_KEY] if STOP_KEY in text else []
-    return stop + [key for key in _SEQUENCE.sub('', text) if key != STOP_KEY]
+    return list(_SEQUENCE.sub('', data.decode(errors='replace')))
 
 
 def manual() -> list[str]:

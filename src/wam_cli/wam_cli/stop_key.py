@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
-from wam_cli.keys import STOP_KEY, pressed
+from wam_cli.keys import STOP_KEY, pressed, typed
 from wam_cli.terminal import Terminal
 
 REASON: Final = 'space key of wam {}'  # the command
@@ -37,9 +37,16 @@ class StopKey:
     ) -> None:
         self._terminal.__exit__(kind, error, trace)
 
-    def poll(self) -> None:
-        """Looks whether it was pressed. Call it twenty times a second."""
-        if STOP_KEY in pressed(self._terminal.read()):
+    def poll(self, *, typing: bool = False) -> list[str]:
+        """Looks whether it was pressed. Call it twenty times a second. Returns the other keys.
+
+        typing: a text is being written, in which a space is a space.
+        """
+        data = self._terminal.read()
+        if typing:
+            return typed(data)
+        keys = pressed(data)
+        if STOP_KEY in keys:
             self.used = True
             self._wanted = not self._stop()
             self._say(
@@ -50,3 +57,4 @@ class StopKey:
         elif self._wanted and self._stop():
             self._wanted = False
             self._say('space: stop sent, now that an executor listens')
+        return [key for key in keys if key != STOP_KEY]
