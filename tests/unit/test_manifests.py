@@ -15,6 +15,7 @@ PACKAGES = sorted(path.parent for path in REPOSITORY.glob('src/wam_*/package.xml
 KEYS = {
     'PIL': 'python3-pil',
     'cv2': 'python3-opencv',
+    'h5py': 'python3-h5py',
     'numpy': 'python3-numpy',
     'psutil': 'python3-psutil',
     'rich': 'python3-rich',
@@ -27,6 +28,7 @@ FROM_PIP = {
     'av': 'av',
     'circus': 'circus',
     'diffusers': 'diffusers',
+    'duckdb': 'duckdb',
     'gym_aloha': 'gym-aloha',
     'huggingface_hub': 'huggingface-hub',
     'json_numpy': 'json-numpy',
@@ -34,6 +36,7 @@ FROM_PIP = {
     'mink': 'mink',
     'msgpack': 'msgpack',
     'mujoco': 'mujoco',
+    'pyarrow': 'pyarrow',
     'rosbags': 'rosbags',
     'safetensors': 'safetensors',
     'starlette': 'starlette',

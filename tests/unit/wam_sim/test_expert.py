@@ -200,7 +200,7 @@ def test_arms_on_their_stops_start_from_there() -> None:
 
 
 def test_options_are_refused() -> None:
-    with pytest.raises(WamError, match="'speed' is unknown"):
+    with pytest.raises(WamError, match=r"unknown key 'speed'.*misjudged_m"):
         ScriptedPolicy(replace(CONFIG, options={'speed': 2}))
 
 

@@ -206,3 +206,15 @@ def test_a_prefix_reaches_the_policy_and_its_repetition_the_executor(
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(WamError, match='telepathic'):
         run_episode(_Idle(), TRANSFER, 0, 'telepathic')
+
+
+def test_a_clumsy_expert_fails_some_scenes_and_always_the_same() -> None:
+    def outcomes() -> list[str]:
+        policy = ScriptedPolicy(load_policy('scripted:clumsy'))
+        found = []
+        for seed in (0, 5, 0):
+            policy.reset('')
+            found.append(run_episode(policy, TRANSFER, seed).outcome)
+        return found
+
+    assert outcomes() == ['success', 'failure', 'success']

@@ -8,6 +8,8 @@ import numpy as np
 
 from wam_core.errors import WamError
 from wam_core.joints import ARMS, Vector
+from wam_core.mapping import Section
+from wam_core.options import parameter, read
 from wam_core.policy import InferenceRequest, Observation, PolicyConfig, PolicySpec, Prediction
 from wam_sim.expert import peg_insertion, transfer_cube
 from wam_sim.expert.grasp import backed_off
@@ -21,6 +23,16 @@ _LAG_S = 0.05  # of the arms behind their command: the servos' lag and half a pe
 _SAME_RAD = 0.002  # of positions of the arms that are one
 _FINER = 8  # than the rows
 _PLAYED = 0.8  # of a chunk's length: in sync mode the executor then played the whole chunk
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of the policy's file."""
+
+    misjudged_m: float = parameter(
+        0.0, 'standard deviation of the error with which it sees objects, in x and in y',
+        unit='m', lower=0.0, upper=0.1,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,23 +58,21 @@ class ScriptedPolicy:
     """
 
     def __init__(self, config: PolicyConfig) -> None:
-        if config.options:
-            raise WamError(
-                f'config/policies/{config.spec.name}.yaml: options: '
-                f'{sorted(config.options)[0]!r} is unknown, the scripted policy has none'
-            )
+        source = f'policy {config.spec.name!r}: options'
+        self._options = read(Options, Section(config.options, source))
         self.spec: PolicySpec = config.spec
         self._dt_s = config.spec.dt_ns * 1e-9
         self._kinematics = Kinematics()
         self._expert: _Expert | None = None
         self._plan: Plan | None = None
+        self._errors: np.random.Generator | None = None  # of where it sees the objects
         self._phase_s = 0.0
         self._stamp_ns = 0
         self._mode = ''  # of the request before
 
     def reset(self, task: str) -> None:
         """Forgets the plan. ``task``, the instruction, is not needed: the objects tell it."""
-        self._plan = None
+        self._plan = self._errors = None
 
     def infer(self, observation: Observation, request: InferenceRequest) -> Prediction:
         """The plan's next ``spec.horizon`` rows; the last one is held when the plan is done.
@@ -105,13 +115,27 @@ class ScriptedPolicy:
 
     def _replan(self, expert: _Expert, observation: Observation) -> Plan:
         """A plan from where the arms are; one that was already under way first lets go."""
-        moves, checks = expert.moves(observation.objects)
+        moves, checks = expert.moves(self._seen(observation.objects))
         if self._plan is not None:
             moves = [*self._retreat(observation.position), *moves]
         self._plan = None
         self._phase_s = 0.0
         self._plan = build(self._kinematics, observation.position, moves, checks, self._dt_s)
         return self._plan
+
+    def _seen(self, objects: Mapping[str, Vector]) -> Mapping[str, Vector]:
+        """Where it takes the objects to be; each look is off by another error.
+
+        The errors follow from the scene: the same seed of a scene gives the same episode.
+        """
+        if not self._options.misjudged_m:
+            return objects
+        if self._errors is None:
+            scene = np.concatenate([objects[name] for name in sorted(objects)])
+            self._errors = np.random.default_rng(np.abs(scene * 1e6).astype(np.uint64))
+        offset = np.zeros(7)
+        offset[:2] = self._errors.normal(0.0, self._options.misjudged_m, 2)
+        return {name: pose + offset for name, pose in objects.items()}
 
     def _retreat(self, position: Vector) -> list[Move]:
         poses = self._kinematics.forward(position)
