@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,13 +14,13 @@ from wam_bringup.config import load_policy, load_task, reference
 from wam_bringup.graph import graph
 from wam_cli import dead_segments, parking
 from wam_cli.interruption import Interruption
-from wam_cli.stop_key import REASON, StopKey
 from wam_cli.usage import UsageError, usage
 from wam_cli.user import user
 from wam_core.errors import WamError
 from wam_core.executor_config import MODES
 
 if TYPE_CHECKING:
+    from wam_cli.graph_session import GraphSession
     from wam_cli.rollout_client import Episode, RolloutClient
 
 _READY_S: Final = 120.0  # for the graph to offer the action
@@ -132,77 +132,42 @@ def _policy_options(arguments: argparse.Namespace) -> str:
 def _run_episodes(
     arguments: argparse.Namespace, words: Sequence[str], stream: Any, interruption: Interruption
 ) -> 'tuple[list[Episode], list[str]]':
+    from wam_cli.graph_session import GraphSession
+    from wam_cli.previews import previews
     from wam_cli.rollout_client import RolloutClient
     from wam_cli.status import Display, Status
 
     status = Status(title=_title(arguments, 0))
     with ExitStack() as stack:
         display = stack.enter_context(Display(stream))
-        session = _Session(status, display, interruption, words)
+        session = GraphSession('rollout', words, status, display, interruption)
         stack.enter_context(session.key)
-        client = session.client = RolloutClient(status, session.tick)
+        client = RolloutClient(status, session.tick)
+        session.stop_arms = client.stop
         stack.callback(client.close)
         if not arguments.attach:
             client.refuse_foreign()
             stack.enter_context(session.graph)
         if not client.present(_ATTACH_S if arguments.attach else _READY_S):
             raise WamError('/rollout/run: nobody offers it; `wam up rollout` starts what does')
-        episodes = _ask(arguments, session)
+        episodes = _ask(arguments, session, client)
         status.title, status.phase = 'all episodes done', 'stopping the graph'
         session.stop_graph()
-    return episodes, _previews(arguments, episodes, display, interruption)
+    if arguments.no_preview:
+        return episodes, []
+    recorded = [Path(episode.episode) for episode in episodes if episode.episode]
+    return episodes, previews(recorded, display, interruption)
 
 
-class _Session:
-    """What goes on beside the episodes: the display, the graph, Ctrl-C and the space key."""
-
-    def __init__(
-        self, status: Any, display: Any, interruption: Interruption, words: Sequence[str]
-    ) -> None:
-        from wam_cli.graph_process import GraphProcess
-
-        self.status = status
-        self.display = display
-        self.graph = GraphProcess('rollout', words, self.stopping)
-        self.key = StopKey(self._stop, display.say)
-        self.client: RolloutClient | None = None
-        self._interruption = interruption
-        status.hint = 'space: stop' if self.key.present else ''
-
-    def tick(self) -> None:
-        """While waiting for the graph. Raises what ends the wait."""
-        self._look()
-        self._interruption.check()
-        self.graph.check()
-
-    def stop_graph(self) -> None:
-        """Stops it in order, and says how parking went."""
-        self.graph.stop()
-        if parked := self.graph.parking():
-            self.display.say(parked)
-
-    def stopping(self) -> None:
-        """While the graph is being stopped."""
-        if parked := self.graph.parking():
-            self.status.phase, self.status.progress = 'parking, Ctrl-C leaves it out:', parked
-        self._look()
-        self._interruption.check()
-
-    def _look(self) -> None:
-        self.key.poll()
-        self.display.show(self.status)
-
-    def _stop(self) -> bool:
-        return self.client is not None and self.client.stop(REASON.format('rollout'))
-
-
-def _ask(arguments: argparse.Namespace, session: _Session) -> 'list[Episode]':
+def _ask(
+    arguments: argparse.Namespace, session: 'GraphSession', client: 'RolloutClient'
+) -> 'list[Episode]':
     """Runs one episode after the other, until the space key."""
     from wam_cli.rollout_client import Goal
 
-    assert session.client is not None
     episodes: list[Episode] = []
-    for number in range(arguments.episodes):
+    while len(episodes) < arguments.episodes:
+        number = len(episodes)
         session.status.title = _title(arguments, number)
         session.status.phase = 'asking for a rollout'
         goal = Goal(
@@ -214,12 +179,37 @@ def _ask(arguments: argparse.Namespace, session: _Session) -> 'list[Episode]':
             not arguments.no_record,
             arguments.operator,
         )
-        episodes.append(session.client.run(goal))
+        episode, again = client.run(goal), False
+        if not episode.outcome and episode.episode:
+            episode, again = _judged(arguments, session, episode)
+        if again and not session.key.used:
+            continue
+        episodes.append(episode)
         last = session.key.used or number + 1 == arguments.episodes
         _tell(session.display, episodes[-1], last)
         if last:
             break
     return episodes
+
+
+def _judged(
+    arguments: argparse.Namespace, session: 'GraphSession', episode: 'Episode'
+) -> 'tuple[Episode, bool]':
+    """A real rig's episode with the outcome that a person gives it, and whether to repeat it.
+
+    Without a terminal nobody is asked: `wam label` does that later.
+    """
+    if not session.key.present:
+        session.display.say(f'no outcome yet: ./wam label {episode.episode}')
+        return episode, False
+    from wam_cli.judgement import judge
+
+    task = load_task(arguments.task)
+    answer = judge(Path(episode.episode), task, arguments.operator, session.typed, session.display)
+    if answer.outcome is None:
+        return replace(episode, outcome='discarded', episode=''), answer.decision == 'redo'
+    score, stages = answer.outcome.score, answer.outcome.stages
+    return replace(episode, outcome=answer.outcome.result, score=score, stages=stages), False
 
 
 def _title(arguments: argparse.Namespace, number: int) -> str:
@@ -231,38 +221,6 @@ def _tell(display: Any, episode: 'Episode', last: bool) -> None:
         display.say(f'{episode.outcome}: {episode.message}')
     if not last:  # the last one's line is the last line of all
         display.say(episode.line())
-
-
-def _previews(
-    arguments: argparse.Namespace,
-    episodes: 'Sequence[Episode]',
-    display: Any,
-    interruption: Interruption,
-) -> list[str]:
-    """Makes the videos, now that the simulation no longer needs the processor."""
-    if arguments.no_preview:
-        return []
-    from wam_cli.status import Status
-    from wam_data.preview import write_preview
-
-    paths = []
-    for episode in episodes:
-        if not episode.episode:
-            continue
-        status = Status(episode.episode, 'making preview.mp4')
-
-        def progress(done: int, total: int, status: Status = status) -> None:
-            interruption.check()
-            status.progress = f'{100 * done // max(1, total)} %'
-            display.show(status)
-
-        try:
-            paths.append(str(write_preview(Path(episode.episode), progress)))
-        except WamError as error:
-            display.say(f'no preview: {error}')
-        else:
-            display.say(f'preview: {paths[-1]}')
-    return paths
 
 
 def _summary(episodes: 'Sequence[Episode]') -> None:
