@@ -20,11 +20,15 @@ _MARGIN: Final = 12
 
 @dataclass
 class State:
-    """What the strip shows. openings: 0 closed .. 1 open; left, right; NaN: not known yet."""
+    """What the strip shows. source: what moves the arms, e.g. teleop.
+
+    measured, commanded: openings, 0 closed .. 1 open; left, right; NaN: not known yet.
+    """
 
     elapsed_s: float = 0.0
     stage: str = ''
     score: float = 0.0
+    source: str = ''
     measured: tuple[float, float] = (np.nan, np.nan)
     commanded: tuple[float, float] = (np.nan, np.nan)
 
@@ -34,7 +38,12 @@ def strip(width: int, state: State) -> Image:
     canvas = np.full((HEIGHT, width, 3), 24, np.uint8)
     stage = state.stage.encode('ascii', 'replace').decode() or '-'
     _write(canvas, f'stage: {stage}', (_MARGIN, 28), 0.7)
-    _write(canvas, f'{state.elapsed_s:6.2f} s   score {state.score:g}', (_MARGIN, 58), 0.55)
+    _write(
+        canvas,
+        f'{state.elapsed_s:6.2f} s   score {state.score:g}   {state.source}',
+        (_MARGIN, 58),
+        0.55,
+    )
     for row, side in enumerate(('left', 'right')):
         top = 10 + row * 24
         left = width - _BAR[0] - _MARGIN

@@ -109,6 +109,7 @@ class _Pictures:
             self._state.measured = _grippers(fields.position)
         else:
             self._state.commanded = _grippers(fields.limited)
+            self._state.source = fields.source
 
     def _picture(self) -> Image:
         row = np.concatenate([self._camera(topic) for topic in self._newest], axis=1)

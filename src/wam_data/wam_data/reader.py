@@ -79,6 +79,9 @@ class EpisodeReader:
                 self._types.register(get_types_from_msg(text, schema.name))
             except (TypesysError, UnicodeDecodeError) as error:
                 raise WamError(f'{self.path}: definition of {schema.name}: {error}') from error
+        for channel in self._summary.channels.values():
+            if channel.schema_id not in self._summary.schemas:
+                raise WamError(f'{self.path}: the definition of topic {channel.topic} is missing')
 
     @property
     def topics(self) -> dict[str, str]:
@@ -119,6 +122,10 @@ class EpisodeReader:
                     message.data,
                     self._types,
                 )
+        except KeyError as error:
+            raise WamError(
+                f'{self.path}: has messages of channel {error}, which its index lacks'
+            ) from error
         except (*DAMAGE, OSError) as error:
             raise WamError(f'{self.path}: is damaged: {error!r}') from error
 

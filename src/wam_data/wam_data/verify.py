@@ -1,6 +1,5 @@
-"""Checks that an episode is what its manifest says: structure, counts, stamps, topics."""
+"""Checks that an episode is what its manifest says, and worth learning from."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,98 +8,135 @@ from typing import Final
 import yaml
 
 from wam_core.errors import WamError
+from wam_data.checks.cameras import Cameras
+from wam_data.checks.finding import Findings
+from wam_data.checks.joints import Joints
+from wam_data.checks.streams import Streams
+from wam_data.checks.summary import summary_is_sound
+from wam_data.checks.thresholds import Thresholds
 from wam_data.layout import METADATA, RECORDING, is_partial
 from wam_data.manifest import EpisodeManifest, read_manifest
 from wam_data.reader import EpisodeReader
 from wam_data.scan import data_is_sound
 
-REQUIRED: Final = ('/proprioception', '/applied_action', '/executor_state')
+REQUIRED: Final = ('/proprioception', '/applied_action')
 """Topics without which an episode says nothing of what the arms did."""
-_MANY_PUBLISHERS: Final = ('/diagnostics', '/episode_event', '/stream_status')
-"""Topics whose stamps come from several nodes, and so in any order."""
+_EXECUTOR: Final = '/executor_state'  # required of what was recorded here
 
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """problems: what makes the episode wrong. notes: what its reader should know."""
+    """problems: what makes the episode wrong. flaws: what makes it a bad example. notes: what its
+    reader should know. messages: read, 0 where it can't be read.
+    """
 
     episode: Path
     messages: int
     problems: tuple[str, ...]
+    flaws: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the recording is what it says that it is."""
         return not self.problems
+
+    @property
+    def clean(self) -> bool:
+        """Whether it is also within all thresholds."""
+        return not self.problems and not self.flaws
+
+    @property
+    def verdict(self) -> str:
+        """In a few words."""
+        counts = [f'{len(found)} {name}' for name, found in self._bad() if found]
+        return f'{" and ".join(counts) or "ok"}, {self.messages} messages'
 
     def text(self) -> str:
         """For people: one line each."""
-        verdict = 'ok' if self.ok else f'{len(self.problems)} problems'
-        lines = [f'{self.episode}: {verdict}, {self.messages} messages']
-        lines += [f'  problem: {problem}' for problem in self.problems]
-        lines += [f'  note: {note}' for note in self.notes]
+        lines = [f'{self.episode}: {self.verdict}']
+        for name, found in (*self._bad(), ('notes', self.notes)):
+            lines += [f'  {name[:-1]}: {text}' for text in found]
         return '\n'.join(lines)
+
+    def _bad(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return ('problems', self.problems), ('flaws', self.flaws)
 
     def as_json(self) -> dict[str, object]:
         """For programs."""
-        return asdict(self) | {'episode': str(self.episode), 'ok': self.ok}
+        verdict = {'episode': str(self.episode), 'ok': self.ok, 'clean': self.clean}
+        return asdict(self) | verdict
 
 
-def verify(path: Path) -> VerificationReport:
-    """Reads all of an episode and compares it with its manifest. Never changes it.
+def verify(path: Path, bounds: Thresholds | None = None) -> VerificationReport:
+    """Reads all of an episode and compares it with its manifest and the bounds. Changes nothing.
 
     Raises WamError only where ``path`` is not a directory; everything else is in the report.
     """
     if not path.is_dir():
         raise WamError(f'{path}: is not an episode directory')
     if is_partial(path):
-        problem = 'is partial: still being recorded, or to be recovered'
-        return VerificationReport(path, 0, (problem,), ())
+        return _unreadable(path, 'is partial: still being recorded, or to be recovered')
     try:
         manifest = read_manifest(path)
         if not data_is_sound(path / RECORDING):
-            problem = f'{RECORDING} is damaged: its data fails its checksum'
-            return VerificationReport(path, 0, (problem,), ())
+            return _unreadable(path, f'{RECORDING} is damaged: its data fails its checksum')
+        if not summary_is_sound(path / RECORDING):
+            return _unreadable(path, f'{RECORDING} is damaged: its index fails its checksum')
         with EpisodeReader(path) as reader:
-            messages, problems = _check_messages(reader)
-            problems += _check_counts(reader, manifest, messages)
-            problems += _check_metadata(path, reader)
+            messages, found = _check(path, reader, manifest, bounds or Thresholds())
     except WamError as error:
-        return VerificationReport(path, 0, (str(error),), ())
-    problems += [f'topic {topic} has no message' for topic in REQUIRED if not messages[topic]]
-    return VerificationReport(path, messages.total(), tuple(problems), tuple(_notes(manifest)))
+        return _unreadable(path, str(error))
+    return VerificationReport(
+        path, messages, tuple(found.problems), tuple(found.flaws), tuple(found.notes)
+    )
 
 
-def _check_messages(reader: EpisodeReader) -> tuple[Counter[str], list[str]]:
-    """Decodes every message; counts per topic, and what is wrong with them."""
-    counts: Counter[str] = Counter()
-    newest: dict[str, int] = {}
-    backwards: Counter[str] = Counter()
+def _unreadable(path: Path, problem: str) -> VerificationReport:
+    return VerificationReport(path, 0, (problem,), (), ())
+
+
+def _check(
+    path: Path, reader: EpisodeReader, manifest: EpisodeManifest, bounds: Thresholds
+) -> tuple[int, Findings]:
+    """One pass over the messages: how many there are, and what is wrong with them."""
+    streams, joints, cameras = Streams(), Joints(), Cameras(bounds)
     undecodable: dict[str, str] = {}
+    number = 0
     for message in reader.messages():
-        counts[message.topic] += 1
-        backwards[message.topic] += message.publish_time_ns < newest.get(message.topic, 0)
-        newest[message.topic] = max(newest.get(message.topic, 0), message.publish_time_ns)
+        number += 1
+        streams.observe(message)
         try:
-            message.fields()
+            fields = message.fields()
         except WamError as error:
             undecodable.setdefault(message.topic, str(error))
-    problems = [
-        f'topic {topic}: {number} stamps are older than the one before'
-        for topic, number in backwards.items()
-        if number and topic not in _MANY_PUBLISHERS
-    ]
-    return counts, problems + list(undecodable.values())
+            continue
+        joints.observe(message, fields)
+        cameras.observe(message, fields)
+    found = streams.findings(reader.topics, manifest, bounds)
+    found.problems += undecodable.values()
+    found.problems += _check_counts(reader, manifest, streams)
+    found.problems += _check_metadata(path, reader)
+    found.problems += _check_required(manifest, streams)
+    ours = manifest.origin is None
+    found.add(joints.findings(manifest.identity.rig, bounds, limited=ours))
+    found.add(cameras.findings(joints))
+    found.add(_check_manifest(manifest, bounds))
+    return number, found
+
+
+def _check_required(manifest: EpisodeManifest, streams: Streams) -> Iterator[str]:
+    required = REQUIRED if manifest.origin else (*REQUIRED, _EXECUTOR)
+    return (f'topic {topic} has no message' for topic in required if not streams.count(topic))
 
 
 def _check_counts(
-    reader: EpisodeReader, manifest: EpisodeManifest, messages: Counter[str]
+    reader: EpisodeReader, manifest: EpisodeManifest, streams: Streams
 ) -> Iterator[str]:
     claimed = {name: topic.messages for name, topic in manifest.topics.items()}
     for topic in sorted({*claimed, *reader.counts}):
         seen = {
-            'the recording': messages[topic],
+            'the recording': streams.count(topic),
             'its index': reader.counts.get(topic, 0),
             'episode.json': claimed.get(topic, 0),
         }
@@ -121,13 +157,20 @@ def _check_metadata(path: Path, reader: EpisodeReader) -> Iterator[str]:
         yield f'{METADATA} counts other messages than the recording has'
 
 
-def _notes(manifest: EpisodeManifest) -> Iterator[str]:
+def _check_manifest(manifest: EpisodeManifest, bounds: Thresholds) -> Findings:
+    found = Findings()
     if manifest.outcome is None:
-        yield 'has no outcome yet'
+        (found.flaws if bounds.label else found.notes).append('has no outcome yet')
     if not manifest.complete:
-        yield f'is not complete: {manifest.stop_reason or "messages were dropped"}'
+        why = manifest.stop_reason or 'messages were dropped'
+        found.notes.append(f'is not complete: {why}')
+    if manifest.origin is not None and manifest.origin.unknown:
+        found.notes.append(f'imported; not known: {", ".join(manifest.origin.unknown)}')
     for name, topic in manifest.topics.items():
         if topic.dropped:
-            yield f'topic {name}: {topic.dropped} messages dropped by the recorder'
+            found.notes.append(f'topic {name}: {topic.dropped} messages dropped by the recorder')
         if topic.missing:
-            yield f'topic {name}: {topic.missing} messages missing, judged by their stamps'
+            found.notes.append(
+                f'topic {name}: {topic.missing} messages missing, judged by their stamps'
+            )
+    return found

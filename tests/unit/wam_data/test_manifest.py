@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wam_core.errors import WamError
-from wam_data.catalogue import list_episodes, newest_episode
 from wam_data.identity import KINDS, Identity, Origin
 from wam_data.label import write_label
 from wam_data.layout import MANIFEST
@@ -142,23 +141,3 @@ def test_an_unknown_or_partial_episode_gets_no_label(episode: Path) -> None:
     partial = episode.rename(episode.with_name(f'{episode.name}.partial'))
     with pytest.raises(WamError, match='recover it first'):
         write_label(partial, Outcome('failure'))
-
-
-def test_catalogue(episode: Path) -> None:
-    root = episode.parent.parent
-    partial = episode.with_name('20260101T000000Z-0009.partial')
-    partial.mkdir()
-    (partial / MANIFEST).write_text('broken')
-    found = list_episodes(root)
-    assert [(entry.path, entry.partial) for entry in found] == [(episode, False), (partial, True)]
-    assert found[0].manifest is not None
-    assert 'is not JSON' in found[1].problem
-    assert newest_episode(root) == episode
-
-
-def test_empty_catalogues(tmp_path: Path) -> None:
-    assert list_episodes(tmp_path) == []
-    with pytest.raises(WamError, match='no finished episode'):
-        newest_episode(tmp_path)
-    with pytest.raises(WamError, match='not a directory'):
-        list_episodes(tmp_path / 'nothing')

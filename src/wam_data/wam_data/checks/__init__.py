@@ -1,0 +1,1 @@
+"""What `wam episodes verify` looks at, each look as a list of findings."""

@@ -1,0 +1,1 @@
+"""What `wam episodes show` shows: gathered once, told as text and as a page."""

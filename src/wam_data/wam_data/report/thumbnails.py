@@ -1,0 +1,23 @@
+"""Small pictures of camera frames, for a contact sheet."""
+
+from typing import Final
+
+import cv2
+
+from wam_core.errors import WamError
+from wam_data.frames import decode
+from wam_data.reader import Message
+
+WIDTH: Final = 240  # pixels
+_QUALITY: Final = 80
+
+
+def thumbnail(message: Message) -> bytes:
+    """A JPEG file, WIDTH wide, of a recorded frame. Raises WamError."""
+    pixels = decode(message, half=True)
+    height = max(1, round(WIDTH * pixels.shape[0] / pixels.shape[1]))
+    small = cv2.resize(pixels, (WIDTH, height), interpolation=cv2.INTER_AREA)
+    done, jpeg = cv2.imencode('.jpg', small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not done:
+        raise WamError(f'{message.topic}: a thumbnail cannot be made of {pixels.shape}')
+    return bytes(jpeg.tobytes())
