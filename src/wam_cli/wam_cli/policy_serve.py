@@ -9,7 +9,7 @@ from types import FrameType
 
 from wam_cli.usage import UsageError
 from wam_core.errors import WamError
-from wam_policy.gripper_scale import SCALES
+from wam_core.gripper_scale import SCALES
 from wam_policy.remote.access import PORTS, listen
 
 

@@ -27,8 +27,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from wam_core.errors import WamError
+from wam_core.gripper_scale import to_scale
 from wam_core.policy import Observation, Prediction
-from wam_policy.gripper_scale import to_scale
 from wam_policy.remote.access import is_loopback, listen
 from wam_policy.remote.openpi import OpenpiPolicy
 from wam_policy.remote.service import Service

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from wam_core.errors import WamError
+from wam_core.gripper_scale import from_scale, to_scale
 from wam_core.joints import DIM, Vector
 from wam_core.policy import Candidate, Image
 from wam_core.prefix import resample
@@ -30,7 +31,6 @@ from wam_policy.cosmos.sequence.injection import (
 from wam_policy.cosmos.sequence.layout import make_layout
 from wam_policy.cosmos.sequence.text import FEATURES, TOKENS
 from wam_policy.cosmos.stages import Stages
-from wam_policy.gripper_scale import from_scale, to_scale
 from wam_policy.policy import (
     InferenceRequest,
     Observation,

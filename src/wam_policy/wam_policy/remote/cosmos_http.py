@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from wam_core.errors import WamError
+from wam_core.gripper_scale import to_scale
 from wam_core.mapping import Section
 from wam_core.options import parameter
-from wam_policy.gripper_scale import to_scale
 from wam_policy.policy import InferenceRequest, Observation, PolicyConfig, PolicySpec, Prediction
 from wam_policy.remote import json_arrays
 from wam_policy.remote.backoff import Backoff

@@ -6,8 +6,8 @@ from typing import Any, Final
 import numpy as np
 
 from wam_core.errors import WamError
+from wam_core.gripper_scale import from_scale
 from wam_core.policy import Candidate, Image, Matrix, PolicySpec, Prediction
-from wam_policy.gripper_scale import from_scale
 from wam_policy.remote.arrays import image, number, numbers
 
 # Keys of future_image_predictions -> of the request (cosmos-policy, ``get_future_images``).

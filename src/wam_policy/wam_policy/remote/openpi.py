@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from wam_core.errors import WamError
+from wam_core.gripper_scale import from_scale
 from wam_core.mapping import Section
 from wam_core.options import parameter
 from wam_core.policy import Matrix
-from wam_policy.gripper_scale import from_scale
 from wam_policy.policy import InferenceRequest, Observation, PolicyConfig, PolicySpec, Prediction
 from wam_policy.remote.arrays import number, numbers
 from wam_policy.remote.backoff import Backoff

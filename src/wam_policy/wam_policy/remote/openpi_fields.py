@@ -6,10 +6,10 @@ from typing import Any, Final
 import numpy as np
 
 from wam_core.errors import WamError
+from wam_core.gripper_scale import to_scale
 from wam_core.joints import DIM
 from wam_core.mapping import Section
 from wam_core.policy import Image, Observation, PolicySpec
-from wam_policy.gripper_scale import to_scale
 
 LAYOUTS: Final = ('chw', 'hwc')
 # Of openpi's ALOHA policies (openpi, ``policies/aloha_policy.py``).

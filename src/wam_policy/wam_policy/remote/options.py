@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from wam_core.errors import WamError
+from wam_core.gripper_scale import SCALES
 from wam_core.mapping import Section
 from wam_core.options import parameter, read
-from wam_policy.gripper_scale import SCALES
 
 Options = TypeVar('Options')
 

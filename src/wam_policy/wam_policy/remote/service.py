@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image as Pictures
 
 from wam_core.errors import WamError
+from wam_core.gripper_scale import from_scale
 from wam_core.joints import Vector
 from wam_core.policy import Image
-from wam_policy.gripper_scale import from_scale
 from wam_policy.policy import InferenceRequest, Observation, Policy, PolicySpec, Prediction
 
 Result = TypeVar('Result')

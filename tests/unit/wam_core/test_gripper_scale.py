@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wam_policy.gripper_scale import from_scale, to_scale
+from wam_core.gripper_scale import from_scale, to_scale
 
 OTHERS = [index for index in range(14) if index not in (6, 13)]
 
