@@ -82,11 +82,14 @@ class OutcomePrompt:
             asked, self._asked = self._asked, ''
             if key == asked:
                 self.answer = Answer('discard' if key == 'd' else 'redo')
-        elif key in _STAGE_KEYS:
+        else:
+            self._choose(key)
+
+    def _choose(self, key: str) -> None:
+        if key in _STAGE_KEYS[: len(self._task.stages)]:
             stage = _STAGE_KEYS.index(key) + 1
-            if stage <= len(self._task.stages):
-                # The same key twice takes it back.
-                self._stage = stage - 1 if stage == self._stage else stage
+            # The same key twice takes it back.
+            self._stage = stage - 1 if stage == self._stage else stage
         elif key in '+-':
             self._correct(_STEP if key == '+' else -_STEP)
         elif key == '/':
