@@ -24,7 +24,7 @@ bench:  ## frame matching and image transport, as JSON
 	@./wam bench sync --json -
 	@./wam bench transport --json -
 
-peers:  ## other people's loops and chunk clients, for `./wam bench`: an environment of its own
+peers:  ## LeRobot and other people's clients, for `./wam bench` and tests/peers: 2 to 8 GB in an environment of its own
 	@scripts/peers
 
 clean:  ## remove what set-up and build made; recorded episodes stay

@@ -1,7 +1,7 @@
 """The parts of LeRobot that the benches run; import it with the interpreter of ``peers.python``.
 
 Each is LeRobot's own file. ``lerobot.robots`` is entered without its ``__init__``, which imports
-training and data sets, of which nothing is used here.
+training and drivers, of which nothing is used here.
 """
 
 import importlib
@@ -17,6 +17,11 @@ def precise_sleep() -> Callable[[float], None]:
         'lerobot.utils.robot_utils'
     ).precise_sleep
     return function
+
+
+def dataset_class() -> Any:
+    """``lerobot.datasets.lerobot_dataset.LeRobotDataset``: writes and reads data sets."""
+    return importlib.import_module('lerobot.datasets.lerobot_dataset').LeRobotDataset
 
 
 def aggregate_function(name: str) -> Callable[[Any, Any], Any]:
