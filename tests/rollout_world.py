@@ -41,6 +41,10 @@ SERVICES = {
 class World:
     """Everything that a rollout talks to. ``calls`` are the services called, in order."""
 
+    node = 'rollout'
+    action: Any = RunRollout
+    kinds = SERVICES
+
     def __init__(self, ros: Any, *, absent: tuple[str, ...] = (), **params: Any) -> None:
         self.ros = ros
         self.time_ns = 50 * 10**9
@@ -51,19 +55,19 @@ class World:
         self.speed = 0.0
         self.alive = True
         self.frozen = False
-        self.feedback: list[RunRollout.Feedback] = []
+        self.feedback: list[Any] = []
         self.process = ros.start(
-            'wam_nodes', 'rollout', {'use_sim_time': True, **params}, CONFIG / 'rollout.yaml'
+            'wam_nodes', self.node, {'use_sim_time': True, **params}, CONFIG / f'{self.node}.yaml'
         )
         self.states = ros.node.create_publisher(ExecutorState, '/executor_state', 10)
         self.truths = ros.node.create_publisher(TaskState, '/task_state', LATCHED)
         self.measured = ros.node.create_publisher(Proprioception, '/proprioception', 10)
         self.events: list[EpisodeEvent] = ros.collect(EpisodeEvent, '/episode_event')
         self.services = {}
-        for name, kind in SERVICES.items():
+        for name, kind in self.kinds.items():
             if name not in absent:
                 self.services[name] = ros.node.create_service(kind, name, self.serve(name))
-        self.client = ActionClient(ros.node, RunRollout, '/rollout/run')
+        self.client = ActionClient(ros.node, self.action, f'/{self.node}/run')
         ros.wait(self.client.server_is_ready, what='the action')
         self.shake_hands()
 
@@ -72,7 +76,7 @@ class World:
         asked: list[Any] = []
 
         def answered() -> bool:
-            asked.append(self.client.send_goal_async(RunRollout.Goal(task='nonsense')))
+            asked.append(self.client.send_goal_async(self.action.Goal(task='nonsense')))
             deadline = time.monotonic() + 1.0
             while time.monotonic() < deadline and not asked[-1].done():
                 self.step()
@@ -144,7 +148,7 @@ class World:
 
     def send(self, **fields: Any) -> Any:
         """Sends a goal; its handle, once it was accepted."""
-        goal = RunRollout.Goal(**{'task': 'transfer_cube', 'seed': 3, 'record': True, **fields})
+        goal = self.action.Goal(**{'task': 'transfer_cube', 'seed': 3, 'record': True, **fields})
         future = self.client.send_goal_async(
             goal, feedback_callback=lambda message: self.feedback.append(message.feedback)
         )

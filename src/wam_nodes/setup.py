@@ -24,6 +24,8 @@ setup(
             'executor = wam_nodes.executor:main',
             'recorder = wam_nodes.recorder:main',
             'rollout = wam_nodes.rollout:main',
+            'teleop = wam_nodes.teleop:main',
+            'demonstration = wam_nodes.demonstration:main',
         ],
     },
 )

@@ -18,6 +18,7 @@ setup(
     entry_points={
         'console_scripts': [
             'sim = wam_sim.nodes.sim:main',
+            'person = wam_sim.nodes.person:main',
         ],
         'wam.policies': [
             'scripted = wam_sim.expert.policy:ScriptedPolicy',

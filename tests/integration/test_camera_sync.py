@@ -52,7 +52,7 @@ def nanoseconds(stamp: Any) -> int:
 class Rig:
     """The test plays the cameras and the clock."""
 
-    def __init__(self, ros: Any, policy: Path) -> None:
+    def __init__(self, ros: Any, policy: Path | str) -> None:
         self.ros = ros
         self.node = ros.start(
             'wam_nodes',
@@ -271,3 +271,15 @@ def test_a_policy_that_the_rig_cannot_serve_is_refused(
     )
     assert process.wait() == REFUSED
     assert all(word in process.output for word in words), process.output
+
+
+def test_without_a_policy_all_cameras_of_the_rig_are_matched_and_no_pixel_is_touched(
+    ros: Any,
+) -> None:
+    rig = Rig(ros, '')
+    for number in range(3):
+        rig.period(number)
+    last = rig.sets[-1]
+    assert list(last.cameras) == list(CAMERAS)
+    assert (last.height, last.width, len(last.data)) == (0, 0, 0)
+    assert {nanoseconds(stamp) for stamp in last.stamps} == {START_NS + 2 * PERIOD_NS}

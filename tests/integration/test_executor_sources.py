@@ -41,6 +41,7 @@ def test_teleop_takes_over_in_mid_motion_and_hands_back(ros: Any) -> None:
     b.until(lambda: len(b.requests) > asked, 'a request')
     b.answer_to(b.requests[-1], np.tile(START, (50, 1)))
     b.until(lambda: b.record()[-1].source == 'policy', 'the policy')
+    b.step(10)  # what comes right after a handover was on its way
     b.target(aside)
     b.until(lambda: b.state.inactive_messages == 3, 'the count')
     b.step(20)

@@ -24,7 +24,7 @@ ONLY_IN = {
     'rclpy': (
         'wam_nodes/',
         'wam_sim/nodes/',
-        'wam_cli/rollout_client.py',
+        'wam_cli/episode_client.py',
         'wam_cli/executor_client.py',
         'wam_cli/benches/',
     ),
@@ -47,11 +47,14 @@ PARAMETERS = [
             'executor',
             'recorder',
             'rollout',
+            'teleop',
+            'demonstration',
         )
     ),
     ('wam_sim.nodes.parameters', 'SimParameters', 'sim', '/sim'),
     ('wam_sim.nodes.parameters', 'CameraParameters', 'sim', '/*/camera'),
     ('wam_sim.nodes.parameters', 'ArmParameters', 'sim', '/*/xs_sdk'),
+    ('wam_sim.nodes.person', 'Parameters', 'person', 'person'),
 ]
 
 

@@ -27,6 +27,8 @@ NODES = {
     'executor': 'ExecutorNode',
     'recorder': 'RecorderNode',
     'rollout': 'RolloutNode',
+    'teleop': 'TeleopNode',
+    'demonstration': 'DemonstrationNode',
 }
 # Topics and services that rclpy gives every node.
 OF_ROS = re.compile(

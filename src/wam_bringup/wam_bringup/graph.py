@@ -52,6 +52,7 @@ def parse_arguments(words: Sequence[str]) -> dict[str, str]:
     return given
 
 
+RATES: Final = ('25', '50', '100')
 RIG = Argument('rig', 'sim', 'the rig', folder='rigs')
 TASK = Argument(
     'task', 'transfer_cube', 'the task whose scene the simulated rig shows first', folder='tasks'
@@ -73,6 +74,18 @@ MODES = Argument(
     'operating modes that the followers start in: as scripts for interbotix_xs_modules expect, '
     'or as the executor does',
     ('interbotix', 'aloha'),
+)
+TELEOP = Argument(
+    'teleop', 'no', 'whether a person with leaders can take over from the policy', ('no', 'yes')
+)
+PERSON = Argument(
+    'person',
+    'scripted',
+    "who moves a simulated rig's leaders; nobody: whoever publishes on /<leader>/hand",
+    ('scripted', 'nobody'),
+)
+COMMAND_RATE = Argument(
+    'command_rate_hz', '50', 'commands to the arms per second; 50 is what ALOHA records', RATES
 )
 PARAMETERS = Argument('parameters', '', 'a parameter file that is read after config/<node>.yaml')
 
@@ -100,12 +113,49 @@ def _sim_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
 
 def _rollout_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
     rig, policy = arguments['rig'], arguments['policy']
-    simulated = load_rig(rig).simulated
+    node = _maker(arguments)
+    return [
+        *_rig_nodes(arguments),
+        node('camera_sync', rig=rig, policy=policy, respawn=True),
+        node('proprioception', rig=rig, respawn=True),
+        node('policy', rig=rig, policy=policy, options=arguments['policy_options'], respawn=True),
+        *(_leader_nodes(arguments) if arguments['teleop'] == 'yes' else ()),
+        *_episode_nodes(arguments),
+        # Whoever restarts the executor or the rollout looks at the arms first.
+        node('executor', rig=rig, mode=arguments['mode']),
+        node('rollout', rig=rig),
+    ]
 
-    def node(name: str, *, respawn: bool = False, nice: int = 0, **parameters: Value) -> NodeSpec:
+
+def _teleop_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
+    rig = arguments['rig']
+    node = _maker(arguments)
+    return [
+        *_rig_nodes(arguments),
+        node('camera_sync', rig=rig, policy='', respawn=True),
+        node('proprioception', rig=rig, respawn=True),
+        *_leader_nodes(arguments),
+        *_episode_nodes(arguments),
+        node('executor', rig=rig, command_rate_hz=float(arguments['command_rate_hz'])),
+        node('demonstration', rig=rig),
+    ]
+
+
+def _maker(arguments: Mapping[str, str]) -> Callable[..., NodeSpec]:
+    """What makes the specification of a node of wam_nodes, or of another package."""
+    simulated = load_rig(arguments['rig']).simulated
+
+    def node(
+        name: str,
+        *,
+        package: str = 'wam_nodes',
+        respawn: bool = False,
+        nice: int = 0,
+        **parameters: Value,
+    ) -> NodeSpec:
         return NodeSpec(
             name,
-            'wam_nodes',
+            package,
             name,
             _files(name, arguments),
             parameters,
@@ -114,22 +164,30 @@ def _rollout_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
             nice=nice,
         )
 
+    return node
+
+
+def _rig_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
+    return _sim_nodes(arguments) if load_rig(arguments['rig']).simulated else []
+
+
+def _leader_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
+    """The leaders and, on a simulated rig, who moves them."""
+    rig = load_rig(arguments['rig'])
+    rig.leader_calibration  # noqa: B018  # raises now, and not in a node
+    node = _maker(arguments)
+    nodes = [node('teleop', rig=arguments['rig'], respawn=True)]
+    if rig.simulated and arguments['person'] == 'scripted':
+        nodes.append(node('person', package='wam_sim', rig=arguments['rig'], respawn=True))
+    return nodes
+
+
+def _episode_nodes(arguments: Mapping[str, str]) -> list[NodeSpec]:
+    node = _maker(arguments)
+    root = str(Path(arguments['root']).absolute())
     return [
-        *(_sim_nodes(arguments) if simulated else ()),
-        node('camera_sync', rig=rig, policy=policy, respawn=True),
-        node('proprioception', rig=rig, respawn=True),
-        node('policy', rig=rig, policy=policy, options=arguments['policy_options'], respawn=True),
-        node(
-            'recorder',
-            rig=rig,
-            root=str(Path(arguments['root']).absolute()),
-            respawn=True,
-            nice=_RECORDER_NICE,
-        ),
-        node('arms', rig=rig, respawn=True),
-        # Whoever restarts the executor or the rollout looks at the arms first.
-        node('executor', rig=rig, mode=arguments['mode']),
-        node('rollout', rig=rig),
+        node('recorder', rig=arguments['rig'], root=root, respawn=True, nice=_RECORDER_NICE),
+        node('arms', rig=arguments['rig'], respawn=True),
     ]
 
 
@@ -146,7 +204,13 @@ GRAPHS = {
     'rollout': Graph(
         'rollout',
         'a policy on the rig: everything that an episode needs',
-        (RIG, POLICY, OPTIONS, MODE, ROOT, TASK, PARAMETERS),
+        (RIG, POLICY, OPTIONS, MODE, ROOT, TASK, TELEOP, PERSON, PARAMETERS),
         _rollout_nodes,
+    ),
+    'teleop': Graph(
+        'teleop',
+        'a person on the rig: everything that demonstrations need',
+        (RIG, ROOT, TASK, COMMAND_RATE, PERSON, PARAMETERS),
+        _teleop_nodes,
     ),
 }

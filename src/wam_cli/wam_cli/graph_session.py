@@ -13,7 +13,7 @@ class GraphSession:
 
     graph, key: to be entered by the command, the graph only where it is not attached to one that
     runs. stop_arms: stops the arms for a reason, and says whether an executor listens; set it as
-    soon as there is a ROS node.
+    soon as there is a ROS node. press: takes the keys that aren't the stop's.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class GraphSession:
         self.graph = GraphProcess(name, words, self.stopping)
         self.key = StopKey(self._stop, display.say)
         self.stop_arms: Callable[[str], bool] = lambda reason: False
+        self.press: Callable[[str], None] = lambda key: None
         self._name = name
         self._interruption = interruption
         status.hint = 'space: stop' if self.key.present else ''
@@ -59,7 +60,8 @@ class GraphSession:
         self._interruption.check()
 
     def _look(self) -> None:
-        self.key.poll()
+        for key in self.key.poll():
+            self.press(key)
         self.display.show(self.status)
 
     def _stop(self) -> bool:

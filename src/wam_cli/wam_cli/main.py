@@ -13,7 +13,8 @@ from wam_core.errors import WamError
 # Each is a module of this package with ``declare(parser)``, which sets ``run``.
 COMMANDS: Final = {
     'rollout': 'run episodes of a policy, recorded, with their outcome',
-    'up': 'run a graph: the simulated rig, or everything for a rollout',
+    'teleop': 'record demonstrations of a person with leader arms',
+    'up': 'run a graph: the simulated rig, rollouts, demonstrations',
     'operator': 'a console for the person at the rig: stop, hold, park',
     'arms': 'open, park, home, hold, stop or reset the arms',
     'policy': 'import, explain, check and serve policies',

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,13 +20,15 @@ from wam_core.errors import WamError
 from wam_core.executor_config import MODES
 
 if TYPE_CHECKING:
+    from wam_cli.episode_client import Episode
     from wam_cli.graph_session import GraphSession
-    from wam_cli.rollout_client import Episode, RolloutClient
+    from wam_cli.rollout_client import RolloutClient
 
 _READY_S: Final = 120.0  # for the graph to offer the action
 _SEEDS: Final = 2**32  # that simulated scenes are drawn from
 _POLICY: Final = 'a name in config/policies, a path of a .yaml file, or a policy directory'
 _OPTIONS: Final = "over the policy file's `options`, e.g. '{planning: {candidates: 4}}'"
+_TELEOP: Final = 'with leaders, for a person who takes over (keys t and p of `wam operator`)'
 _ATTACH_S: Final = 10.0  # to discover a graph that should run already
 
 
@@ -57,6 +59,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     say('--episode', metavar='DIRECTORY', help='the recording that policy `replay` repeats')
     say('--parameters', metavar='FILE', help='a parameter file read after config/<node>.yaml')
     say('--attach', action='store_true', help='use the graph that runs already')
+    say('--teleop', action='store_true', help=_TELEOP)
     say('--park', choices=parking.CHOICES, default='auto', help=parking.HELP)
     say('--json', action='store_true', help='print one JSON object instead of lines')
     parser.set_defaults(run=run)
@@ -78,7 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({'episodes': [asdict(item) for item in episodes], 'previews': previews}))
     else:
-        _summary(episodes)
+        from wam_cli.episode_series import summary
+
+        summary(episodes)
     return 0 if all(episode.ran for episode in episodes) else 1
 
 
@@ -93,6 +98,8 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
         raise UsageError(f'--time-limit {arguments.time_limit:g}: expected 0 or more seconds')
     if arguments.attach and arguments.park == 'yes':
         raise UsageError('--park yes: a graph that is attached to goes on; use `wam arms park`')
+    if arguments.attach and arguments.teleop:
+        raise UsageError('--teleop: a graph that is attached to has leaders, or has none')
     arguments.task = reference('tasks', arguments.task)
     arguments.policy = reference('policies', arguments.policy)
     load_task(arguments.task)
@@ -107,6 +114,8 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
     }
     if options:
         given['policy_options'] = options
+    if arguments.teleop:
+        given['teleop'] = 'yes'
     if arguments.parameters is not None:
         given['parameters'] = str(Path(arguments.parameters).absolute())
     graph('rollout').resolve(given)
@@ -163,11 +172,10 @@ def _ask(
     arguments: argparse.Namespace, session: 'GraphSession', client: 'RolloutClient'
 ) -> 'list[Episode]':
     """Runs one episode after the other, until the space key."""
+    from wam_cli.episode_series import run_series
     from wam_cli.rollout_client import Goal
 
-    episodes: list[Episode] = []
-    while len(episodes) < arguments.episodes:
-        number = len(episodes)
+    def run(number: int) -> 'Episode':
         session.status.title = _title(arguments, number)
         session.status.phase = 'asking for a rollout'
         goal = Goal(
@@ -179,53 +187,11 @@ def _ask(
             not arguments.no_record,
             arguments.operator,
         )
-        episode, again = client.run(goal), False
-        if not episode.outcome and episode.episode:
-            episode, again = _judged(arguments, session, episode)
-        if again and not session.key.used:
-            continue
-        episodes.append(episode)
-        last = session.key.used or number + 1 == arguments.episodes
-        _tell(session.display, episodes[-1], last)
-        if last:
-            break
-    return episodes
-
-
-def _judged(
-    arguments: argparse.Namespace, session: 'GraphSession', episode: 'Episode'
-) -> 'tuple[Episode, bool]':
-    """A real rig's episode with the outcome that a person gives it, and whether to repeat it.
-
-    Without a terminal nobody is asked: `wam label` does that later.
-    """
-    if not session.key.present:
-        session.display.say(f'no outcome yet: ./wam label {episode.episode}')
-        return episode, False
-    from wam_cli.judgement import judge
+        return client.run(goal)
 
     task = load_task(arguments.task)
-    answer = judge(Path(episode.episode), task, arguments.operator, session.typed, session.display)
-    if answer.outcome is None:
-        return replace(episode, outcome='discarded', episode=''), answer.decision == 'redo'
-    score, stages = answer.outcome.score, answer.outcome.stages
-    return replace(episode, outcome=answer.outcome.result, score=score, stages=stages), False
+    return run_series(session, run, arguments.episodes, task, arguments.operator)
 
 
 def _title(arguments: argparse.Namespace, number: int) -> str:
     return f'episode {number + 1}/{arguments.episodes}, seed {arguments.seed + number}'
-
-
-def _tell(display: Any, episode: 'Episode', last: bool) -> None:
-    if episode.outcome != 'success':
-        display.say(f'{episode.outcome}: {episode.message}')
-    if not last:  # the last one's line is the last line of all
-        display.say(episode.line())
-
-
-def _summary(episodes: 'Sequence[Episode]') -> None:
-    if len(episodes) > 1:
-        successes = sum(episode.outcome == 'success' for episode in episodes)
-        score = sum(episode.score for episode in episodes) / len(episodes)
-        print(f'{successes} of {len(episodes)} episodes succeeded, mean score {score:.1f}')
-    print(episodes[-1].line(), flush=True)

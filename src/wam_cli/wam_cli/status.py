@@ -27,11 +27,12 @@ class Shown(Protocol):
 
 @dataclass
 class Status:
-    """Newest known numbers. None: not known yet. hint: what the person may do now.
+    """Newest known numbers. None: not known yet, or none. hint: what the person may do now.
 
     elapsed_s: ROS clock, since the run began; factor: of real time. camera_hz: matched sets per
     second, spread_ms: median within a set; both on the ROS clock. recorder_hz: messages per s.
-    loading_s: for how long the policy has been loading.
+    recorder_lost: dropped or missing by their stamps; recorder_worst: the topic of most of them.
+    loading_s: for how long the policy has been loading. complaint: what a person must see to.
     """
 
     title: str
@@ -41,18 +42,21 @@ class Status:
     score: float = 0.0
     elapsed_s: float = 0.0
     factor: float | None = None
-    chunks: int = 0
-    underruns: int = 0
+    chunks: int | None = 0
+    underruns: int | None = 0
     camera_hz: float | None = None
     spread_ms: float | None = None
     recorder_hz: float | None = None
+    recorder_lost: int = 0
+    recorder_worst: str = ''
     loading_s: float | None = None
     hint: str = ''
+    complaint: str = ''
 
     def text(self) -> str:
         """One line for people."""
         parts = self._numbers() if self.phase == 'running' else self._phase()
-        return ' | '.join([*parts, self.hint] if self.hint else parts)
+        return ' | '.join([*parts, *(text for text in (self.complaint, self.hint) if text)])
 
     def _phase(self) -> list[str]:
         parts = [self.title, f'{self.phase} {self.progress}'.rstrip()]
@@ -65,11 +69,16 @@ class Status:
             self.title,
             f'stage {self.stage or "-"} ({self.score:g})',
             f'{self.elapsed_s:.1f} s{factor}',
-            f'chunk {self.chunks}',
+            *(() if self.chunks is None else (f'chunk {self.chunks}',)),
             f'cameras {_number(self.camera_hz)} Hz, spread {_number(self.spread_ms)} ms',
-            f'underruns {self.underruns}',
-            f'recorder {_number(self.recorder_hz, 0)}/s',
+            *(() if self.underruns is None else (f'underruns {self.underruns}',)),
+            f'recorder {_number(self.recorder_hz, 0)}/s{self._lost()}',
         ]
+
+    def _lost(self) -> str:
+        if not self.recorder_lost:
+            return ''
+        return f', {self.recorder_lost} lost, most on {self.recorder_worst}'
 
 
 class Display:

@@ -40,7 +40,9 @@ class Arbiter:
         self._limits = limits
         self._poses = poses
         self._ledger = RequestLedger(to_ns(config.request_timeout_s), to_ns(config.retry_s))
+        self._grace_ns = to_ns(config.target_timeout_s)
         self._source: Source | None = None
+        self._before, self._handed_ns = '', 0  # who had the arms until the last handover, and when
         self.name = ''  # of the source
         self.mode, self.task = config.mode, ''
         self.generation = 0
@@ -93,6 +95,7 @@ class Arbiter:
         if self._source is None or self.name not in SOURCES:
             raise WamError(f'handover to {source!r} refused: no run that could change hands')
         if name != self.name:
+            self._before, self._handed_ns = self.name, now_ns
             self._source.end()
             self._give(name, now_ns)
 
@@ -110,7 +113,15 @@ class Arbiter:
 
     def target(self, source: str, position: Vector, stamp_ns: int, now_ns: int) -> Refusal | None:
         """Takes a target of teleop or replay, or counts why not."""
+        if self._source is None:
+            # A stream of targets outlives its run by a message or two, which is nobody's fault.
+            text = f'target of {source!r} came, no run is active'
+            return Refusal(RefusalReason.NOT_RUNNING, text)
         if not isinstance(self._source, TargetSource) or source != self.name:
+            if source == self._before and now_ns - self._handed_ns <= self._grace_ns:
+                # The last ones of who had the arms until now.
+                text = f'target of {source!r} came after the handover to {self.name!r}'
+                return Refusal(RefusalReason.INACTIVE_SOURCE, text)
             return self._inactive(f'target of {source!r}')
         refusal = self._source.offer(position, stamp_ns, now_ns)
         if refusal is not None:
@@ -146,6 +157,7 @@ class Arbiter:
     def _renew(self, now_ns: int) -> None:
         self.end()
         self.generation += 1
+        self._before = ''
         self.since_ns = now_ns
         self.counts = RunCounts()
 

@@ -65,6 +65,11 @@ class JointLimiter:
         self._velocity = np.zeros(DIM)
         self._acceleration = np.zeros(DIM)
 
+    def take_over(self, other: 'JointLimiter') -> None:
+        """Goes on from where another one is, whose limits are inside these, in mid-motion."""
+        self._position, self._velocity = other._position, other._velocity
+        self._acceleration = other._acceleration
+
     @property
     def position(self) -> Vector:
         """(14,) the command that was sent last."""

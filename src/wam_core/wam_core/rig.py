@@ -26,7 +26,8 @@ class RigSpec:
     lower, upper: (14,) position limits; velocity: (14,) rad/s, grippers 1/s; acceleration and
     jerk: (14,) per s^2 and per s^3. gripper_dead_band: change of an opening that a resting gripper
     ignores.
-    start_pose, sleep_pose: (14,) rad, grippers 0..1.
+    start_pose, sleep_pose: (14,) rad, grippers 0..1. leader_gripper: of the leaders; None: the
+    profile has none.
     """
 
     name: str
@@ -44,6 +45,17 @@ class RigSpec:
     gripper_dead_band: float
     start_pose: Vector
     sleep_pose: Vector
+    leader_gripper: GripperCalibration | None = None
+
+    @property
+    def leader_calibration(self) -> GripperCalibration:
+        """Of the leaders' grippers. Raises WamError when the profile has none."""
+        if self.leader_gripper is None:
+            raise WamError(
+                f'gripper profile {self.gripper_profile!r} of rig {self.name!r} has no `leader` '
+                'angles: add `leader: {closed: ..., open: ...}`, rad, in config/grippers.yaml'
+            )
+        return self.leader_gripper
 
 
 def parse_rig(name: str, rig: object, grippers: object, source: str) -> RigSpec:
@@ -61,7 +73,8 @@ def parse_rig(name: str, rig: object, grippers: object, source: str) -> RigSpec:
         followers=_robots(section.section('followers')),
         leaders=_robots(section.section('leaders')),
         gripper_profile=profile,
-        gripper=profiles[profile],
+        gripper=profiles[profile].follower,
+        leader_gripper=profiles[profile].leader,
         cameras=_cameras(section.section('cameras')),
         lower=_both(limits, 'lower'),
         upper=_both(limits, 'upper'),
@@ -78,13 +91,27 @@ def parse_rig(name: str, rig: object, grippers: object, source: str) -> RigSpec:
     return spec
 
 
-def parse_grippers(grippers: object) -> dict[str, GripperCalibration]:
+@dataclass(frozen=True)
+class GripperProfile:
+    """Calibrations that belong together. leader: None: nobody teleoperates with it."""
+
+    follower: GripperCalibration
+    leader: GripperCalibration | None
+
+
+def parse_grippers(grippers: object) -> dict[str, GripperProfile]:
     """The named calibration profiles of grippers.yaml."""
     section = Section(grippers, 'grippers.yaml')
     profiles = {}
     for name in section.names():
         entry = section.section(name)
-        profiles[name] = GripperCalibration(entry.number('closed'), entry.number('open'))
+        leader = None
+        if 'leader' in entry:
+            part = entry.section('leader')
+            leader = GripperCalibration(part.number('closed'), part.number('open'))
+            part.close()
+        follower = GripperCalibration(entry.number('closed'), entry.number('open'))
+        profiles[name] = GripperProfile(follower, leader)
         entry.close()
     return profiles
 

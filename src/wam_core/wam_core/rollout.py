@@ -37,7 +37,7 @@ class Ending:
 class RolloutMonitor:
     """Watches one run of the executor and, in simulation, the truth about the task.
 
-    Times are ns on the ROS clock.
+    Times are ns on the ROS clock. feed: what keeps the arms moving, for messages.
     """
 
     def __init__(
@@ -48,8 +48,10 @@ class RolloutMonitor:
         now_ns: int,
         *,
         simulated: bool,
+        feed: str = 'chunk',
     ) -> None:
         self._task = task
+        self._feed = feed
         self._limits = limits
         self._generation = generation
         self._simulated = simulated
@@ -116,9 +118,9 @@ class RolloutMonitor:
             return Ending('aborted', f'no executor state for {limits.silence_ns / 1e9:g} s')
         if self._running_ns is None:
             if now_ns - self._begun_ns > limits.first_chunk_ns:
-                return _starved(f'no chunk within {limits.first_chunk_ns / 1e9:g} s')
+                return _starved(f'no {self._feed} within {limits.first_chunk_ns / 1e9:g} s')
         elif now_ns - self._running_ns > limits.starvation_ns:
-            return _starved(f'no chunk for {limits.starvation_ns / 1e9:g} s')
+            return _starved(f'no {self._feed} for {limits.starvation_ns / 1e9:g} s')
         return None
 
     def _judged(self, now_ns: int) -> Ending | None:

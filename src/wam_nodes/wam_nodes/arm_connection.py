@@ -26,12 +26,15 @@ _RETRY_S: Final = 1.0  # after a failure to connect
 class ArmConnection:
     """Finds the arm's xs_sdk, and runs one job on its motors after the other.
 
-    timeout_s: wall time for an answer of the arm. silences: jobs that it left without one.
-    jobs: how many it was given so far.
+    timeout_s: wall time for an answer of the arm, set in ``settings``. silences: jobs that it left
+    without one. jobs: how many it was given so far.
     """
 
-    def __init__(self, node: Node, robot: str, timeout_s: float) -> None:
+    def __init__(
+        self, node: Node, robot: str, timeout_s: float, settings: str = 'config/arms.yaml'
+    ) -> None:
         self.robot = robot
+        self._settings = settings
         self.silences = 0
         self.jobs = 0
         self._node = node
@@ -52,6 +55,11 @@ class ArmConnection:
         if self._motors is None:
             return f'waiting for {self.robot}: {self._waiting_for}'
         return self._fault
+
+    @property
+    def found(self) -> bool:
+        """Whether its xs_sdk was there once: jobs can be given to it."""
+        return self._motors is not None
 
     @property
     def idle(self) -> bool:
@@ -121,7 +129,7 @@ class ArmConnection:
         """On the arm's thread; takes as long as the arm needs to appear."""
         if self._stopped.wait(delay_s):
             raise SilentError(f'{self.robot}: the node ends')
-        node = MotorNode(self.robot, self._timeout_s, self._stopped)
+        node = MotorNode(self.robot, self._timeout_s, self._stopped, self._settings)
         with ExitStack() as undo:
             undo.callback(node.destroy_node)
             # The package logs an error every 5 s while it waits; it isn't one here.

@@ -3,6 +3,7 @@
 import array
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from wam_nodes.camera_image import CheckedImages, rgb
 from wam_nodes.conversions import duration_message, nanoseconds, time_message
 from wam_nodes.frame_set_filter import FrameSetFilter
 from wam_nodes.qos import NEWEST
-from wam_nodes.resampling import resizer
+from wam_nodes.resampling import Resizer, resizer
 from wam_nodes.runner import run
 
 _SECOND_NS: Final = 1_000_000_000
@@ -41,7 +42,9 @@ class Parameters:
 
     rig: str = parameter('sim', 'name in config/rigs, or path of a .yaml file')
     policy: str = parameter(
-        'scripted', 'name in config/policies, path of a .yaml file, or policy directory'
+        'scripted',
+        'name in config/policies, path of a .yaml file, or policy directory; '
+        "empty: the rig's cameras, stamps without images",
     )
     slop: float = parameter(
         0.8,
@@ -70,15 +73,29 @@ def wanted_cameras(policy: PolicySpec, rig: RigSpec) -> dict[str, CameraSpec]:
     return {camera: rig.cameras[camera] for camera in policy.cameras}
 
 
+def stamps_of(rig: RigSpec) -> PolicySpec:
+    """What nobody who sees has: all cameras of the rig, images without pixels."""
+    return PolicySpec(
+        name=f'none, on rig {rig.name}',
+        cameras=tuple(rig.cameras),
+        image_height=0,
+        image_width=0,
+        resampling='',
+        horizon=0,
+        dt_ns=0,
+    )
+
+
 class CameraSync(Node):
     """Publishes a FrameSet for each matched set of camera images."""
 
     def __init__(self) -> None:
         super().__init__('camera_sync')
         parameters = declare(self, Parameters)
-        spec = load_policy(parameters.policy).spec
-        cameras = wanted_cameras(spec, load_rig(parameters.rig))
-        self._resize = resizer(spec.resampling)
+        rig = load_rig(parameters.rig)
+        spec = load_policy(parameters.policy).spec if parameters.policy else stamps_of(rig)
+        cameras = wanted_cameras(spec, rig)
+        self._resize = resizer(spec.resampling) if spec.resampling else None
         self._prepare_message(spec)
         self._publisher = self.create_publisher(FrameSet, '/frame_set', NEWEST)
         periods = {name: round(_SECOND_NS / camera.rate_hz) for name, camera in cameras.items()}
@@ -104,10 +121,8 @@ class CameraSync(Node):
 
     def _publish_set(self, *images: Any) -> None:
         # Only matched frames are converted and resized.
-        for camera, image, target in zip(self._message.cameras, images, self._frames, strict=True):
-            start = time.perf_counter()
-            self._resize(rgb(image), target)
-            self._health.resized(camera, time.perf_counter() - start)
+        if self._resize is not None:
+            self._fill(self._resize, images)
         stamps = [nanoseconds(image.header.stamp) for image in images]
         spread_ns = max(stamps) - min(stamps)
         self._message.header.stamp = time_message(min(stamps))
@@ -115,6 +130,12 @@ class CameraSync(Node):
         self._message.spread = duration_message(spread_ns)
         self._publisher.publish(self._message)
         self._health.matched(min(stamps), spread_ns)
+
+    def _fill(self, resize: Resizer, images: Sequence[Any]) -> None:
+        for camera, image, target in zip(self._message.cameras, images, self._frames, strict=True):
+            start = time.perf_counter()
+            resize(rgb(image), target)
+            self._health.resized(camera, time.perf_counter() - start)
 
 
 def main() -> None:

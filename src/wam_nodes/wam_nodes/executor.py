@@ -71,7 +71,7 @@ class ExecutorNode(Node):
         self._core = ExecutorCore(config, rig, parameters.speed_scale)
         self._lock = threading.Lock()  # of the core
         self._robots = tuple(rig.followers.values())
-        self._commands = ArmCommands(self, rig)
+        self._commands = ArmCommands(self, rig.followers, rig.gripper)
         self._states = self.create_publisher(ExecutorState, '/executor_state', EVERY)
         self._applied = self.create_publisher(AppliedAction, '/applied_action', EVERY)
         self._policy = self.create_client(PredictChunk, '/policy/predict_chunk')

@@ -37,10 +37,10 @@ class SilentError(WamError):
 class MotorNode(InterbotixRobotNode):
     """The node that the package's core of one arm lives on.
 
-    timeout_s: wall time for an answer. stopped: ends every wait.
+    timeout_s: wall time for an answer. stopped: ends every wait. settings: where that time is set.
     """
 
-    def __init__(self, robot: str, timeout_s: float, stopped: Event) -> None:
+    def __init__(self, robot: str, timeout_s: float, stopped: Event, settings: str) -> None:
         # Without the process's arguments: on the wall clock, and under its own name.
         super().__init__(
             node_name=f'arms_{robot}', use_global_arguments=False, start_parameter_services=False
@@ -48,6 +48,7 @@ class MotorNode(InterbotixRobotNode):
         self._robot = robot
         self._timeout_s = timeout_s
         self._stopped = stopped
+        self._settings = settings
         self._spinner = SingleThreadedExecutor(context=self.context)
         self._spinner.add_node(self)
 
@@ -104,7 +105,7 @@ class MotorNode(InterbotixRobotNode):
             if time.monotonic() > deadline:
                 raise SilentError(
                     f'{self._robot}: {what} within {limit_s:g} s '
-                    '(service_timeout_s of config/arms.yaml). Is the arm powered and plugged in, '
+                    f'(service_timeout_s of {self._settings}). Is the arm powered and plugged in, '
                     'and does its xs_sdk run?'
                 )
             self._spinner.spin_once(timeout_sec=_SLICE_S)
@@ -147,6 +148,11 @@ class Motors:
     def mode(self, cmd_type: str, name: str) -> str:
         """The operating mode of a group or a single motor."""
         return str(self._call('get_info').robot_get_robot_info(cmd_type, name).mode)
+
+    def range(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Lower and upper limits of the arm's joints, rad, as its driver has them."""
+        info = self._call('get_info').robot_get_robot_info('group', 'arm')
+        return tuple(info.joint_lower_limits), tuple(info.joint_upper_limits)
 
     def set_mode(self, cmd_type: str, name: str, mode: str) -> None:
         """Sets a mode without a profile; the motors are without torque for a moment."""

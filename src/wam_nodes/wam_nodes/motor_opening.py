@@ -3,7 +3,7 @@
 On the arm's own thread. Every step is logged, and returned in words.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from wam_core.errors import WamError
@@ -18,8 +18,10 @@ from wam_core.motor_status import (
 from wam_core.motors import MOTORS
 from wam_nodes.motor_node import Motors
 
-# Kind, name and operating mode: the arm and its gripper.
-_GROUPS: Final = (
+# Kind, name and operating mode.
+Modes = Sequence[tuple[str, str, str]]
+
+_FOLLOWER: Final[Modes] = (
     ('group', 'arm', 'position'),
     ('single', GRIPPER, 'current_based_position'),
 )
@@ -49,9 +51,9 @@ def prepare(motors: Motors, current_limit: int, log: Log) -> list[str]:
 
     _clear_gripper(motors, done)
     _limit_gripper(motors, current_limit, done)
-    _set_modes(motors, done)
+    set_modes(motors, _FOLLOWER, done)
     _set_goal_current(motors, current_limit, done)
-    _torque_on(motors, done)
+    torque_on(motors, done)
     check(motors)
     _check_gripper(motors)
     return steps
@@ -91,8 +93,9 @@ def _limit_gripper(motors: Motors, wanted: int, done: Log) -> None:
     done(f'gripper: Current_Limit {before} -> {wanted}')
 
 
-def _set_modes(motors: Motors, done: Log) -> None:
-    for cmd_type, name, wanted in _GROUPS:
+def set_modes(motors: Motors, modes: Modes, done: Log) -> None:
+    """Sets what is in another mode, or has a profile. Raises WamError when that fails."""
+    for cmd_type, name, wanted in modes:
         before = _mode(motors, cmd_type, name)
         if before.suits(wanted):
             continue
@@ -130,8 +133,11 @@ def _set_goal_current(motors: Motors, wanted: int, done: Log) -> None:
     done(f'gripper: Goal_Current {before} -> {wanted}')
 
 
-def _torque_on(motors: Motors, done: Log) -> None:
-    """For motors without it: on one that has it, the goal would become where it sags to."""
+def torque_on(motors: Motors, done: Log) -> None:
+    """For motors without it: on one that has it, the goal would become where it sags to.
+
+    Raises WamError when a motor stays without.
+    """
     off = _without_torque(motors)
     if not off:
         return

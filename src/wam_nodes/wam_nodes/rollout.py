@@ -14,10 +14,11 @@ from wam_bringup.config import load_rig
 from wam_bringup.parameters import declare
 from wam_core.errors import WamError
 from wam_nodes.complaints import Complaints
+from wam_nodes.episode_scene import RESET_SCENE
 from wam_nodes.qos import EVERY, LATCHED
 from wam_nodes.rollout_link import RolloutLink
 from wam_nodes.rollout_plan import Parameters, plan_of
-from wam_nodes.rollout_sequence import RESET_SCENE, SERVICES, RolloutSequence
+from wam_nodes.rollout_sequence import SERVICES, RolloutSequence
 from wam_nodes.runner import run
 
 _FEEDBACK_S: Final = 0.2

@@ -1,14 +1,13 @@
-"""What a rollout asks of the recorder."""
+"""What an episode asks of the recorder."""
 
 import time
 from collections.abc import Callable
 from typing import Final
 
-from wam_msgs.srv import ResetPolicy, StartEpisode, StopEpisode
+from wam_msgs.srv import StartEpisode, StopEpisode
 
 from wam_core.errors import WamError
 from wam_nodes.rollout_link import RolloutLink
-from wam_nodes.rollout_plan import Plan
 
 _RETRY_S: Final = 0.2
 
@@ -29,19 +28,8 @@ class RolloutRecording:
         self.episode = ''
         self.running = False
 
-    async def start(self, plan: Plan, policy: ResetPolicy.Response) -> None:
+    async def start(self, request: StartEpisode.Request) -> None:
         """Starts the recorder, as soon as it hears all that it must record. Raises WamError."""
-        request = StartEpisode.Request(
-            task=plan.task.language,
-            task_name=plan.task.name,
-            kind='rollout',
-            operator_name=plan.operator,
-            policy=policy.policy,
-            policy_specification=policy.specification,
-            policy_options=policy.options,
-            mode=plan.mode,
-            seed=plan.seed,
-        )
         patience = time.monotonic() + self._timeout_s
         while True:
             answer = await self._link.call('/recorder/start_episode', request)

@@ -22,12 +22,26 @@ ROLLOUT = [
 ]
 
 
+TELEOP = [
+    'sim',
+    'camera_sync',
+    'proprioception',
+    'teleop',
+    'person',
+    'recorder',
+    'arms',
+    'executor',
+    'demonstration',
+]
+
+
 def names(specs: list[NodeSpec]) -> list[str]:
     return [spec.name for spec in specs]
 
 
 def test_rig_starts_first_and_who_commands_last() -> None:
     assert names(graph('rollout').resolve({})) == ROLLOUT
+    assert names(graph('teleop').resolve({})) == TELEOP
     assert names(graph('sim').resolve({})) == ['sim']
 
 
@@ -48,6 +62,25 @@ def test_each_graph_starts_the_followers_in_the_modes_that_its_users_expect() ->
 def test_the_rig_and_the_recorder_step_back_for_the_control_loop() -> None:
     yielding = {spec.name for spec in graph('rollout').resolve({}) if spec.prefix}
     assert yielding == {'sim', 'recorder'}
+
+
+def test_a_person_leads_a_real_rig_and_a_script_a_simulated_one() -> None:
+    real = graph('teleop').resolve({'rig': 'aloha'})
+    assert names(real) == [name for name in TELEOP if name not in ('sim', 'person')]
+    assert 'person' not in names(graph('teleop').resolve({'person': 'nobody'}))
+
+
+def test_demonstrations_are_made_at_50_hz_with_every_camera_of_the_rig() -> None:
+    specs = {spec.name: spec for spec in graph('teleop').resolve({})}
+    assert specs['executor'].parameters['command_rate_hz'] == 50.0
+    assert specs['camera_sync'].parameters['policy'] == ''
+    assert specs['person'].package == 'wam_sim'
+
+
+def test_a_rollout_has_leaders_for_who_may_take_over_where_that_is_wanted() -> None:
+    specs = graph('rollout').resolve({'teleop': 'yes'})
+    assert names(specs) == [*ROLLOUT[:4], 'teleop', 'person', *ROLLOUT[4:]]
+    assert 'person' not in names(graph('rollout').resolve({'teleop': 'yes', 'rig': 'aloha'}))
 
 
 def test_a_simulated_rig_owns_the_time() -> None:
@@ -99,8 +132,8 @@ def test_an_extra_parameter_file_comes_last(tmp_path: Path) -> None:
     ('given', 'expected'),
     [
         ({'rig': 'alhoa'}, "['aloha', 'sim']"),
-        ({'policy': 'cosmo'}, "'replay', 'scripted'], or a path that ends in .yaml, or a dir"),
-        ({'task': 'fold'}, "'peg_insertion', 'transfer_cube'"),
+        ({'policy': 'cosmo'}, "'scripted:clumsy'], or a path that ends in .yaml, or a dir"),
+        ({'task': 'fold'}, "'transfer_cube'], or a path that ends in .yaml"),
         ({'mode': 'fast'}, "('sync', 'async', 'rtc')"),
         ({'tsak': 'x'}, "'rig', 'policy'"),
         ({'parameters': '/nowhere.yaml'}, '/nowhere.yaml'),
@@ -116,7 +149,7 @@ def test_what_is_unknown_is_refused_with_what_is_known(
 
 
 def test_an_unknown_graph_is_refused() -> None:
-    with pytest.raises(WamError, match=r"'teleport'.*\['sim', 'rollout'\]"):
+    with pytest.raises(WamError, match=r"'teleport'.*\['sim', 'rollout', 'teleop'\]"):
         graph('teleport')
 
 

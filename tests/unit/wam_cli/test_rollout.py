@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from wam_bringup.graph import parse_arguments
+from wam_cli.episode_client import Episode
 from wam_cli.main import parse
 from wam_cli.rollout import _ask, _graph_arguments
-from wam_cli.rollout_client import Episode, Goal
+from wam_cli.rollout_client import Goal
 from wam_cli.usage import UsageError
 from wam_core.errors import WamError
 from wam_data.identity import Identity
@@ -25,6 +26,11 @@ def given(*words: str) -> dict[str, str]:
 def test_without_options_the_policy_file_decides() -> None:
     assert 'policy_options' not in given()
     assert given('--policy', 'hold')['policy'] == 'hold'
+
+
+def test_who_may_take_over_has_leaders() -> None:
+    assert given('--teleop')['teleop'] == 'yes'
+    assert 'teleop' not in given()
 
 
 def test_policy_options_reach_the_graph() -> None:
@@ -57,6 +63,7 @@ def test_relative_paths_are_made_whole(tmp_path: Path, monkeypatch: pytest.Monke
         (('--attach', '--policy-options', '{a: 1}'), 'has loaded its policy'),
         (('--policy', 'replay', '--episode', 'x', '--policy-options', '{a: 1}'), 'but --episode'),
         (('--policy', 'replay'), 'belong together'),
+        (('--attach', '--teleop'), 'has leaders, or has none'),
         (('--policy', 'cosmoss'), "unknown policy 'cosmoss'"),
     ],
 )

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from wam_cli import status
-from wam_cli.rollout_client import Episode
+from wam_cli.episode_client import Episode
 from wam_cli.status import Display, Status
 
 
@@ -19,6 +19,13 @@ def test_known_numbers_are_shown() -> None:
     text = Status('t', 'running', '', 'lifted', 50.0, 3.25, 0.5, 4, 1, 29.97, 2.04, 612.4).text()
     for part in ('lifted (50)', '3.2 s (0.50 x', 'chunk 4', '30.0 Hz', '2.0 ms', '612/s'):
         assert part in text
+
+
+def test_what_the_recorder_lost_is_shown() -> None:
+    lost = Status('t', phase='running', recorder_hz=612.0)
+    assert lost.text().endswith('recorder 612/s')
+    lost.recorder_lost, lost.recorder_worst = 3, '/cam_high'
+    assert lost.text().endswith('recorder 612/s, 3 lost, most on /cam_high')
 
 
 @pytest.mark.parametrize('phase', ['running', 'stopping the graph'])

@@ -91,6 +91,19 @@ def test_what_comes_from_a_source_that_has_not_the_arms_is_counted_and_ignored()
     assert np.array_equal(rig.commands, without.commands)
 
 
+def test_targets_that_were_on_their_way_at_a_handover_are_refused_but_not_counted() -> None:
+    rig = policy_rig()
+    rig.core.handover('teleop', rig.now)
+    teleoperate(rig, 'teleop', 0.3, 5)
+    rig.core.handover('policy', rig.now)
+    text = rig.target('teleop', REST)
+    assert text == "inactive_source: target of 'teleop' came after the handover to 'policy'"
+    assert rig.core.status.inactive_messages == 0
+    rig.tick(6)  # target_timeout_s
+    assert rig.target('teleop', REST).endswith("the active source is 'policy'")
+    assert rig.core.status.inactive_messages == 1
+
+
 def test_a_target_without_a_run_is_refused() -> None:
     rig = ExecutorRig()
     assert rig.target('teleop', REST) == "not_running: target of 'teleop' came, no run is active"

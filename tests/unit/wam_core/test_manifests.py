@@ -59,9 +59,27 @@ def test_a_shipped_rig_is_whole(path: Path) -> None:
 
 def test_the_gripper_profiles_are_the_constants_of_the_field() -> None:
     profiles = parse_grippers(GRIPPERS)
-    ros1, ros2 = profiles['aloha_ros1'], profiles['interbotix_ros2']
-    assert (ros1.closed_rad, ros1.open_rad) == (-0.6213, 1.4910)
-    assert (ros2.closed_rad, ros2.open_rad) == (0.6197, 1.6214)
+    angles = {
+        name: [
+            (part.closed_rad, part.open_rad) for part in (profile.follower, profile.leader) if part
+        ]
+        for name, profile in profiles.items()
+    }
+    assert angles == {
+        'aloha_ros1': [(-0.6213, 1.4910), (-0.6842, 0.3083)],
+        'interbotix_ros2': [(0.6197, 1.6214), (-0.0552, 0.8298)],
+    }
+
+
+def test_a_profile_without_leader_angles_is_named_when_somebody_leads() -> None:
+    mine = {'aloha_ros1': {'closed': 0.0, 'open': 1.0}}
+    rig = parse_rig('sim', SIM, mine, 'sim.yaml')
+    with pytest.raises(
+        WamError, match=r"'aloha_ros1' of rig 'sim' has no `leader`.*grippers.yaml"
+    ):
+        rig.leader_calibration  # noqa: B018
+    with pytest.raises(WamError, match=r"leader: missing key 'open'"):
+        parse_rig('sim', SIM, changed(GRIPPERS, 'aloha_ros1.leader.open', None), 'sim.yaml')
 
 
 @pytest.mark.parametrize('path', sorted((CONFIG / 'tasks').glob('*.yaml')), ids=lambda p: p.stem)

@@ -47,4 +47,4 @@ def test_arms_settle_when_their_velocities_are_small(
 ) -> None:
     for seconds in (1, 2, 3):
         sequence.proprioception(moving(seconds, velocity))
-    assert sequence._settled() == settled
+    assert sequence._scene.settled == settled
