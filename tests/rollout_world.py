@@ -118,6 +118,7 @@ class World:
             response.generation = self.state.generation
         elif name == '/policy/reset':
             response.policy, response.specification = 'scripted', '{"horizon": 50}'
+            response.options = '{"misjudged_m": 0.01}'
         elif name == '/recorder/start_episode':
             response.episode = '/data/e1.partial'
         elif name == '/recorder/stop_episode':

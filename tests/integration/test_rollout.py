@@ -8,6 +8,7 @@ import pytest
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rollout_world import TASK, World
+from std_srvs.srv import Trigger
 from wam_msgs.msg import ExecutorState
 
 
@@ -17,7 +18,7 @@ def kinds(w: World) -> list[str]:
 
 def test_a_success_from_the_reset_to_the_labelled_recording(ros: Any) -> None:
     w = World(ros)
-    handle = w.send(policy='scripted', mode='async')
+    handle = w.send(policy='scripted', mode='async', operator_name='ann')
     w.running()
     w.reach(1)
     w.until(lambda: 'stage' in kinds(w), 'the stage event')
@@ -45,6 +46,8 @@ def test_a_success_from_the_reset_to_the_labelled_recording(ros: Any) -> None:
     assert (reset.task, reset.task_name) == (TASK.language, 'transfer_cube')
     start = w.request('/recorder/start_episode')
     assert (start.policy, start.policy_specification) == ('scripted', '{"horizon": 50}')
+    assert start.policy_options == '{"misjudged_m": 0.01}'
+    assert (start.kind, start.operator_name) == ('rollout', 'ann')
     run = w.request('/executor/start')
     assert (run.source, run.mode, run.task) == ('policy', 'async', TASK.language)
     stop = w.request('/recorder/stop_episode')
@@ -66,6 +69,26 @@ def test_the_time_limit_is_a_failure_with_the_score_reached(ros: Any) -> None:
     assert answer.result.duration_s == pytest.approx(2.0, abs=0.5)
     assert answer.result.episode == ''
     assert not [name for name in w.called() if name.startswith('/recorder')]
+
+
+def test_a_person_ends_it_in_order(ros: Any) -> None:
+    w = World(ros)
+
+    def end() -> Any:
+        return ros.call(Trigger, '/rollout/end', Trigger.Request())
+
+    assert 'no rollout is running' in end().message
+    handle = w.send()
+    assert 'the rollout is ' in end().message
+    w.running()
+    w.reach(1)
+    w.until(lambda: any(item.stage == 'touched' for item in w.feedback), 'the stage')
+    assert end().success
+    answer = w.result(handle)
+    assert answer.status == GoalStatus.STATUS_SUCCEEDED
+    assert (answer.result.outcome, answer.result.score) == ('failure', 25.0)
+    assert answer.result.message == 'ended by a person (/rollout/end)'
+    assert w.request('/recorder/stop_episode').outcome == 'failure'
 
 
 def test_arms_that_move_are_waited_for(ros: Any) -> None:

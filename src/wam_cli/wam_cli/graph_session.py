@@ -29,7 +29,7 @@ class GraphSession:
         self.graph = GraphProcess(name, words, self.stopping)
         self.key = StopKey(self._stop, display.say)
         self.stop_arms: Callable[[str], bool] = lambda reason: False
-        self.press: Callable[[str], None] = lambda key: None
+        self.press: Callable[[str], object] = lambda key: None
         self._name = name
         self._interruption = interruption
         status.hint = 'space: stop' if self.key.present else ''

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from wam_bringup.config import load_policy, load_task, reference
+from wam_bringup.config import load_policy, load_rig, load_task, reference
 from wam_bringup.graph import graph
 from wam_cli import dead_segments, parking
 from wam_cli.interruption import Interruption
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wam_cli.rollout_client import RolloutClient
 
 _READY_S: Final = 120.0  # for the graph to offer the action
+_ENTER: Final = ('\r', '\n')
 _SEEDS: Final = 2**32  # that simulated scenes are drawn from
 _POLICY: Final = 'a name in config/policies, a path of a .yaml file, or a policy directory'
 _OPTIONS: Final = "over the policy file's `options`, e.g. '{planning: {candidates: 4}}'"
@@ -189,6 +190,10 @@ def _ask(
         )
         return client.run(goal)
 
+    # On a simulated rig the truth about the task ends it, and a stray key must not.
+    if session.key.present and not load_rig(arguments.rig).simulated:
+        session.press = lambda key: client.end() if key in _ENTER else None
+        session.status.hint = f'Enter: end the episode, {session.status.hint}'
     task = load_task(arguments.task)
     return run_series(session, run, arguments.episodes, task, arguments.operator)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from std_srvs.srv import Trigger
 from wam_msgs.action import RunRollout
 
 from wam_cli.episode_client import Episode, EpisodeClient
@@ -28,10 +29,18 @@ class RolloutClient(EpisodeClient):
 
     def __init__(self, status: Status, tick: Callable[[], None]) -> None:
         super().__init__(RunRollout, '/rollout/run', status, tick)
+        self._end = self.node.create_client(Trigger, '/rollout/end')
 
     def run(self, goal: Goal) -> Episode:
         """Runs one rollout. Raises WamError when the graph does not answer."""
         return self.request(_message(goal), goal.seed)
+
+    def end(self) -> bool:
+        """Ends the rollout that runs, in order. False: there is none, or nobody could."""
+        if self.status.phase != 'running' or not self._end.service_is_ready():
+            return False
+        self._end.call_async(Trigger.Request())
+        return True
 
     def take(self, feedback: Any) -> None:
         """See ``EpisodeClient``."""

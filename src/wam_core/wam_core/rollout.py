@@ -61,6 +61,7 @@ class RolloutMonitor:
         self._success_ns: int | None = None
         self._stop_reason: str | None = None
         self._ended = False
+        self._finished = ''
         self.first_chunk_ns: int | None = None
         self.steps = 0
         self.stage = 0
@@ -101,12 +102,17 @@ class RolloutMonitor:
             self._success_ns = now_ns
         return self.stages[known:]
 
-    def ending(self, now_ns: int) -> Ending | None:
-        """The end, once there is a reason for one.
+    def finish(self, text: str) -> None:
+        """A person ends it. text: how."""
+        self._finished = text
 
-        A success that was reached counts even if it is lost again, as in gym_aloha's rewards.
+    def ending(self, now_ns: int) -> Ending | None:
+        """The end, once there is a reason for one; what is broken comes before all else.
+
+        A success that was reached counts even if it is lost again, as in gym_aloha's rewards. In
+        simulation the truth about the task is the outcome, on a real rig a person says it later.
         """
-        return self._broken(now_ns) or self._judged(now_ns)
+        return self._broken(now_ns) or self._judged(now_ns) or self._finish()
 
     def _broken(self, now_ns: int) -> Ending | None:
         limits = self._limits
@@ -130,10 +136,16 @@ class RolloutMonitor:
             return Ending('success', f'stage {self._task.success!r} was reached')
         if self.elapsed_ns(now_ns) <= self._limits.time_limit_ns:
             return None
-        seconds = self._limits.time_limit_ns / 1e9
-        if self._simulated:
-            return Ending('failure', f'time limit of {seconds:g} s')
-        return Ending('', f'time limit of {seconds:g} s; the outcome is not labelled')
+        return self._over(f'time limit of {self._limits.time_limit_ns / 1e9:g} s')
+
+    def _finish(self) -> Ending | None:
+        return self._over(self._finished) if self._finished else None
+
+    def _over(self, text: str) -> Ending:
+        if not self._simulated:
+            return Ending('', f'{text}; the outcome is not labelled')
+        succeeded = self._task.succeeded(self.stage)
+        return Ending('success' if succeeded else 'failure', text)
 
 
 def _starved(message: str) -> Ending:

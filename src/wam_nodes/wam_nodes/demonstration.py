@@ -31,6 +31,7 @@ from wam_nodes.runner import run
 
 _FEEDBACK_S: Final = 0.2
 _SETTINGS: Final = 'config/demonstration.yaml'
+_BY_REQUEST: Final = 'ended by the person (/demonstration/end)'
 
 
 class DemonstrationNode(Node):
@@ -117,7 +118,9 @@ class DemonstrationNode(Node):
         if sequence is None:
             response.message = 'no demonstration is running (/demonstration/run)'
         else:
-            response.message = sequence.begin() if what == 'begin' else sequence.end()
+            response.message = (
+                sequence.begin() if what == 'begin' else sequence.finish(_BY_REQUEST)
+            )
         response.success = not response.message
         return response
 

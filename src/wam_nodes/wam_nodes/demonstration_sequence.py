@@ -7,8 +7,8 @@ from wam_msgs.action import RunDemonstration
 from wam_msgs.msg import DemonstrationState, EpisodeEvent
 from wam_msgs.srv import SetLeaders, StartEpisode
 
-from wam_core.demonstration import DemonstrationMonitor
 from wam_core.gesture import Gesture
+from wam_core.rollout import RolloutMonitor
 from wam_nodes import episode_sequence
 from wam_nodes.conversions import nanoseconds, time_message
 from wam_nodes.demonstration_plan import Parameters, Plan
@@ -20,7 +20,6 @@ from wam_nodes.teleop import GESTURE, SOURCE
 SET_LEADERS: Final = '/teleop/set_leaders'
 SERVICES: Final[Mapping[str, Any]] = {SET_LEADERS: SetLeaders, **episode_sequence.SERVICES}
 _BY_GESTURE: Final = 'ended by the person (grippers wide open)'
-_BY_REQUEST: Final = 'ended by the person (/demonstration/end)'
 
 
 class DemonstrationSequence(EpisodeSequence):
@@ -104,7 +103,7 @@ class DemonstrationSequence(EpisodeSequence):
                 nanoseconds(message.header.stamp) >= waiting_ns
             )
         elif message.text == Gesture.END.value:
-            self._finish(_BY_GESTURE)
+            self.finish(_BY_GESTURE)
 
     def begin(self) -> str:
         """The person begins, by request. Returns why not; empty: it does."""
@@ -112,10 +111,6 @@ class DemonstrationSequence(EpisodeSequence):
             return f'the demonstration is {self._phase}, it begins while waiting'
         self._begun = True
         return ''
-
-    def end(self) -> str:
-        """The person ends it, by request. Returns why not; empty: it does."""
-        return '' if self._finish(_BY_REQUEST) else f'the demonstration is {self._phase}'
 
     async def run(self) -> RunDemonstration.Result:
         """The whole demonstration. What goes wrong is an outcome, not an exception."""
@@ -170,18 +165,16 @@ class DemonstrationSequence(EpisodeSequence):
         if self._aligned:
             await self._set_leaders(FOLLOW)
 
-    def monitor(self, generation: int) -> DemonstrationMonitor:
+    def monitor(self, generation: int) -> RolloutMonitor:
         """See ``EpisodeSequence``."""
-        return DemonstrationMonitor(
-            self._task, self._limits, generation, self._link.now_ns(), simulated=self._simulated
+        return RolloutMonitor(
+            self._task,
+            self._limits,
+            generation,
+            self._link.now_ns(),
+            simulated=self._simulated,
+            feed='target',
         )
-
-    def _finish(self, text: str) -> bool:
-        monitor = self._monitor
-        if self._phase != 'running' or not isinstance(monitor, DemonstrationMonitor):
-            return False
-        monitor.finish(text)
-        return True
 
     async def _set_leaders(self, state: str) -> None:
         await self.accepted(

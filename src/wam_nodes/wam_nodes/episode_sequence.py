@@ -225,6 +225,13 @@ class EpisodeSequence:
         self.phase = 'running'
         return self._monitor
 
+    def finish(self, text: str) -> str:
+        """A person ends it, when it runs. text: how. Returns why not; empty: it ends."""
+        if self.phase != 'running' or self._monitor is None:
+            return f'the {self._name} is {self.phase}'
+        self._monitor.finish(text)
+        return ''
+
     def monitor(self, generation: int) -> RolloutMonitor:
         """What watches a run of the executor from now on."""
         return RolloutMonitor(

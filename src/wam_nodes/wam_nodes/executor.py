@@ -44,7 +44,7 @@ from wam_nodes.execution import (
 )
 from wam_nodes.executor_account import ExecutorAccount
 from wam_nodes.executor_parameters import Parameters
-from wam_nodes.qos import EVERY
+from wam_nodes.qos import EVERY, EVERY_TICK
 from wam_nodes.realtime import Realtime, prepare
 from wam_nodes.runner import run_to_rest
 
@@ -72,8 +72,8 @@ class ExecutorNode(Node):
         self._lock = threading.Lock()  # of the core
         self._robots = tuple(rig.followers.values())
         self._commands = ArmCommands(self, rig.followers, rig.gripper)
-        self._states = self.create_publisher(ExecutorState, '/executor_state', EVERY)
-        self._applied = self.create_publisher(AppliedAction, '/applied_action', EVERY)
+        self._states = self.create_publisher(ExecutorState, '/executor_state', EVERY_TICK)
+        self._applied = self.create_publisher(AppliedAction, '/applied_action', EVERY_TICK)
         self._policy = self.create_client(PredictChunk, '/policy/predict_chunk')
         self._pending: Future | None = None
         self._done: deque[tuple[Tick, ExecutorStatus]] = deque()

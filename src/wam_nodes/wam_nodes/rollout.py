@@ -6,6 +6,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from std_srvs.srv import Trigger
 from wam_msgs.action import RunRollout
 from wam_msgs.msg import EpisodeEvent, ExecutorState, Proprioception, TaskState
 from wam_msgs.srv import ResetScene
@@ -50,6 +51,7 @@ class RolloutNode(Node):
         self.create_subscription(Proprioception, '/proprioception', self._proprioception, EVERY)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_FEEDBACK_S, self._report, clock=steady)
+        self.create_service(Trigger, '/rollout/end', self._end)
         self._server = ActionServer(
             self,
             RunRollout,
@@ -79,6 +81,14 @@ class RolloutNode(Node):
         if self._sequence is not None:
             self._sequence.report()
 
+    def _end(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._sequence is None:
+            response.message = 'no rollout is running (/rollout/run)'
+        else:
+            response.message = self._sequence.finish('ended by a person (/rollout/end)')
+        response.success = not response.message
+        return response
+
     async def _execute(self, goal_handle: Any) -> RunRollout.Result:
         try:
             sequence = self._begin(goal_handle)
@@ -90,7 +100,7 @@ class RolloutNode(Node):
             result = await sequence.run()
         finally:
             self._sequence = None
-        self.get_logger().info(f'{result.outcome}: {result.message}')
+        self.get_logger().info(f'{result.outcome or "not labelled"}: {result.message}')
         if result.outcome != 'aborted':
             goal_handle.succeed()
         elif goal_handle.is_cancel_requested:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from wam_core.demonstration import DemonstrationMonitor
-from wam_core.rollout import RolloutLimits
+from wam_core.rollout import RolloutLimits, RolloutMonitor
 from wam_core.status import State
 from wam_core.task import Stage, TaskSpec
 
@@ -25,9 +24,9 @@ TASK = TaskSpec(
 )
 
 
-def led(seconds: int, *, simulated: bool = True) -> DemonstrationMonitor:
+def led(seconds: int, *, simulated: bool = True) -> RolloutMonitor:
     """A demonstration that has run for so long."""
-    watched = DemonstrationMonitor(TASK, LIMITS, 3, 0, simulated=simulated)
+    watched = RolloutMonitor(TASK, LIMITS, 3, 0, simulated=simulated, feed='target')
     for tick in range(seconds * 50 + 1):
         watched.executor(tick * S // 50, State.RUNNING, 3, '')
     return watched
@@ -75,7 +74,7 @@ def test_a_stop_counts_more_than_what_the_person_says() -> None:
 
 @pytest.mark.parametrize(('followed', 'text'), [(0, 'no target within 30 s'), (3, 'for 15 s')])
 def test_leaders_that_say_nothing_end_it(followed: int, text: str) -> None:
-    watched = DemonstrationMonitor(TASK, LIMITS, 3, 0, simulated=True)
+    watched = RolloutMonitor(TASK, LIMITS, 3, 0, simulated=True, feed='target')
     for tick in range(40 * 50):
         state = State.RUNNING if tick < followed * 50 else State.HOLDING
         watched.executor(tick * S // 50, state, 3, '')
