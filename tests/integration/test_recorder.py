@@ -2,6 +2,7 @@
 
 import resource
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from wam_msgs.msg import (
 from wam_msgs.srv import LabelEpisode, StartEpisode, StopEpisode
 
 from wam_bringup.node_spec import REFUSED
+from wam_core.errors import WamError
 from wam_data.frames import decode
 from wam_data.manifest import read_manifest
 from wam_data.reader import EpisodeReader
@@ -155,11 +157,13 @@ def test_no_episode_begins_before_its_streams(ros: Any, tmp_path: Path) -> None:
 def test_what_is_published_is_on_disk(bench: Make) -> None:
     rig = bench()
     rig.publish('/task_state', 0)  # before the episode: latched, so it counts
+    began_ns = time.time_ns()
     started = rig.start()
     assert started.accepted, started.message
     assert started.episode.endswith('.partial')
     rig.send(40)
     stopped = rig.stop()
+    ended_ns = time.time_ns()
     assert stopped.accepted, stopped.message
     assert stopped.episode == started.episode.removesuffix('.partial')
     path = Path(stopped.episode)
@@ -187,6 +191,9 @@ def test_what_is_published_is_on_disk(bench: Make) -> None:
     with AnyReader([path]) as reader:
         assert reader.message_count == manifest.messages
     with EpisodeReader(path) as ours:
+        received = [m.log_time_ns for m in ours.messages() if m.topic != '/task_state']
+        assert received == sorted(received)
+        assert began_ns < received[0] < received[-1] < ended_ns
         positions = [m.fields().position[0] for m in ours.messages([JOINTS])]
         assert positions == [float(number) for number in range(40)]
         frames = list(ours.messages([f'{CAMERA}/compressed']))
@@ -242,6 +249,40 @@ def test_labels(bench: Make) -> None:
     assert not rig.ros.call(LabelEpisode, '/recorder/label_episode', request).accepted
 
 
+def test_losses_are_shown_while_recording(bench: Make) -> None:
+    rig = bench()
+    path = Path(rig.start().episode)
+    for number in (0, 1, 2, 32, 33):
+        rig.publish(JOINTS, number)
+    rig.ros.wait(lambda: rig.values().get('missing') == '29')
+    values = rig.values()
+    assert (values['dropped'], values['worst']) == ('0', JOINTS)
+    shown = {key: values[f'{JOINTS}/{key}'] for key in ('messages', 'missing', 'dropped')}
+    assert shown == {'messages': '5', 'missing': '29', 'dropped': '0'}
+    assert float(values[f'{JOINTS}/largest_gap_s']) == pytest.approx(0.3)
+    assert float(values[f'{JOINTS}/rate_hz']) == pytest.approx(4 / 0.33, abs=0.01)
+    assert '/joint_target/messages' not in values  # nothing has come
+    texts = [each.message for message in rig.reports for each in message.status]
+    assert any(f'{JOINTS}: 29 messages missing, by their stamps' in text for text in texts)
+    rig.stop()
+    final = path.with_name(path.name.removesuffix('.partial'))
+    topic = read_manifest(final).topics[JOINTS]
+    assert (topic.messages, topic.missing) == (5, 29)
+
+
+def test_who_had_the_arms_is_in_the_episode(bench: Make) -> None:
+    rig = bench()
+    path = Path(rig.start().episode)
+    for number, source in enumerate(('', 'policy', 'teleop', 'teleop', 'policy')):
+        message = ExecutorState(source=source, generation=7)
+        message.header.stamp.sec = 100 + number
+        rig.publishers['/executor_state'].publish(message)
+    rig.ros.wait(lambda: rig.values().get('interventions') == '1')
+    rig.stop()
+    (found,) = read_manifest(path.with_name(path.name.removesuffix('.partial'))).interventions
+    assert (found.start_ns, found.stop_ns) == (102 * 10**9, 104 * 10**9)
+
+
 def test_sigterm_closes_the_episode_as_aborted(bench: Make) -> None:
     rig = bench()
     path = Path(rig.start().episode)
@@ -270,9 +311,18 @@ def test_a_killed_recorder_leaves_what_recover_mends(bench: Make) -> None:
         return grown
 
     rig.ros.wait(flushed)
+    with pytest.raises(WamError, match='is being recorded'):
+        recover(path)
     rig.process.send(signal.SIGKILL)
     rig.process.wait()
     assert path.is_dir()
+    rig.reports.clear()
+    rig.ros.start('wam_nodes', 'recorder', params={'root': str(rig.root)})
+    rig.ros.wait(lambda: rig.values().get('recording') == 'false')
+    answer = rig.stop()
+    assert not answer.accepted
+    assert 'no episode is being recorded; 1 episodes were left open' in answer.message
+    assert f'wam episodes recover {path}' in answer.message
     report = recover(path)
     manifest = read_manifest(report.episode)
     assert manifest.recovered

@@ -9,15 +9,23 @@ import numpy as np
 import pytest
 import yaml
 from diagnostic_msgs.msg import DiagnosticStatus
-from fault_graph import TASK, Graph
+from fault_graph import DEEP, TASK, Graph
 from hostile_chunks import Attacker
 from interbotix_xs_msgs.msg import JointGroupCommand, JointSingleCommand
 from rollout_outcome import last_line, whole
+from sensor_msgs.msg import Image
 from wam_msgs.msg import ExecutorState
 
 from wam_bringup.config import load_rig
+from wam_data.cdr import header_stamp_ns
+from wam_data.layout import RECORDING
 from wam_data.manifest import read_manifest
+from wam_data.reader import EpisodeReader
+from wam_data.recover import recover
 from wam_data.verify import verify
+from wam_nodes.conversions import nanoseconds
+
+CAMERA = '/cam_high/camera/color/image_rect_raw'
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +116,42 @@ class TestInOneGraph:
         assert 'the disk failed: File too large' in command.output
         assert f'wam episodes recover {partial}' in command.output
         whole(partial)
+        graph.short_episode()
+
+    def test_a_killed_recorder_loses_only_what_was_not_yet_synced(self, graph: Graph) -> None:
+        images: list[int] = []
+        command = graph.rollout('--time-limit', '5')
+        (partial,) = graph.stack.root.glob('*/*.partial')
+        begun_ns = read_manifest(partial).started_ns
+        subscription = graph.ros.node.create_subscription(
+            Image, CAMERA, lambda data: images.append(header_stamp_ns(data)), DEEP, raw=True
+        )
+        try:
+            graph.until(lambda: len(images) > 10 and len(graph.applied) > 25, 'some pictures')
+            stamps = [nanoseconds(message.header.stamp) for message in graph.applied]
+            published = {
+                '/applied_action': {stamp for stamp in stamps if stamp > begun_ns},
+                f'{CAMERA}/compressed': set(images),
+            }
+            # The recorder may be taking the newest of them now, and syncing what was before.
+            for _ in range(4):
+                size = (partial / RECORDING).stat().st_size
+                graph.until(lambda s=size: (partial / RECORDING).stat().st_size > s, 'a sync')
+        finally:
+            graph.ros.node.destroy_subscription(subscription)
+        (recorder,) = graph.stack.processes('recorder')
+        recorder.kill()
+        line = graph.finish(command)
+        assert (line['outcome'], Path(line['episode'])) == ('aborted', partial)
+        assert int(line['steps']) > 50  # the arms' work went on
+        assert f'wam episodes recover {partial}' in command.output
+        episode = recover(partial).episode
+        with EpisodeReader(episode) as reader:
+            for topic, stamps_ns in published.items():
+                found = {message.publish_time_ns for message in reader.messages([topic])}
+                assert stamps_ns <= found, topic
+        assert verify(episode).ok, verify(episode).text()
+        assert read_manifest(episode).recovered
         graph.short_episode()
 
 

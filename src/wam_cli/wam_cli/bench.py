@@ -9,7 +9,9 @@ from typing import Final
 
 BENCHES: Final = {
     'executor': 'the control loop: lateness, drift and missed ticks, beside other loops',
+    'export': 'frames per second of each export format, beside the writer of LeRobot',
     'policy': 'Cosmos Policy on a device: stages, share of its peak, beside the eager path',
+    'recorder': 'episodes: messages lost, cores, memory, the executor beside it; other writers',
     'rollout': 'executors behind slow inference: standing still, jumps, successes',
     'splices': 'pictures of three splices in each execution mode',
     'sync': 'frame matching: sets per second, CPU, latency, drops',

@@ -11,7 +11,7 @@ from wam_core.errors import WamError
 from wam_data.definitions import Definitions
 from wam_data.identity import Identity
 from wam_data.label import stamped
-from wam_data.layout import create
+from wam_data.layout import create, sync_directory
 from wam_data.manifest import EpisodeManifest, Outcome, write_manifest
 from wam_data.recording import Limits, Recording
 from wam_data.statistics import with_dropped
@@ -51,6 +51,8 @@ class OpenEpisode:
         )
         self._begun = time.monotonic()
         try:
+            for folder in (self.directory.parent, settings.root):
+                sync_directory(folder)  # so that its name, too, survives a power cut
             writer = EpisodeWriter(
                 self.directory, self._manifest, topics, settings.compression, definitions
             )
@@ -92,6 +94,7 @@ class OpenEpisode:
             wall_s=round(time.monotonic() - self._begun, 3),
             topics=with_dropped(counters.statistics(), dropped),
             camera_sync=counters.spread(),
+            interventions=counters.interventions(),
             complete=not reason and not dropped,
             stop_reason=reason,
         )

@@ -25,6 +25,7 @@ from wam_data.layout import (
     write_atomically,
 )
 from wam_data.manifest import EpisodeManifest, read_manifest, write_manifest
+from wam_data.open_episodes import is_held
 from wam_data.progress import Progress
 from wam_data.scan import Scanner
 from wam_data.statistics import Counters
@@ -66,6 +67,8 @@ def recover(path: Path, progress: Progress | None = None) -> RecoveryReport:
     path = path.absolute()
     if not is_partial(path):
         raise WamError(f'{path}: is not a partial episode: nothing to recover')
+    if is_held(path):
+        raise WamError(f'{path}: is being recorded: stop the recorder first')
     if final(path).exists():
         raise WamError(f'{path}: {final(path).name} exists already; move one of them away')
     scanner = Scanner(path / RECORDING)
@@ -123,7 +126,7 @@ class _Copy:
                 progress(reported, scanner.result.total_bytes)
         self._add_silent(scanner.channels)
         self._writer.finish()
-        self._file.flush()
+        self._file.sync()
         self._file.close()
 
     def _add_silent(self, channels: Sequence[tuple[Schema, Channel]]) -> None:
@@ -185,6 +188,7 @@ def _manifest(path: Path, copy: _Copy) -> EpisodeManifest:
         stopped_ns=manifest.stopped_ns or max(copy.last_ns, manifest.started_ns),
         topics=copy.counters.statistics(),
         camera_sync=copy.counters.spread(),
+        interventions=copy.counters.interventions(),
         complete=False,
         recovered=True,
         stop_reason=manifest.stop_reason or _REASON,

@@ -19,8 +19,17 @@ from mcap.writer import MCAP0_MAGIC
 from wam_core.errors import WamError
 
 _HEAD: Final = struct.Struct('<BQ')
-# What mcap raises of bytes that are not as they were written. ValueError: its CRC's error too.
-DAMAGE: Final = (McapError, ValueError, struct.error, zstandard.ZstdError, RuntimeError)
+# What mcap raises of bytes that are not as they were written. ValueError: its CRC's error too;
+# OverflowError, MemoryError: a length that was never meant.
+DAMAGE: Final = (
+    McapError,
+    ValueError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zstandard.ZstdError,
+    RuntimeError,
+)
 
 
 class Record(NamedTuple):
@@ -52,8 +61,9 @@ class Scanner:
 
     @property
     def channels(self) -> list[tuple[Schema, Channel]]:
-        """All that were met so far."""
-        return [(self._schemas[c.schema_id], c) for c in self._channels.values()]
+        """All that were met so far and whose schema was, too."""
+        known = [c for c in self._channels.values() if c.schema_id in self._schemas]
+        return [(self._schemas[c.schema_id], c) for c in known]
 
     def messages(self) -> Iterator[Record]:
         """Raises WamError where the file can't be opened or is no MCAP file at all."""

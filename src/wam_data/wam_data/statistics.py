@@ -6,7 +6,8 @@ from typing import Final
 
 from wam_core.errors import WamError
 from wam_data.cdr import frame_set_spread
-from wam_data.manifest import Spread, TopicStatistics
+from wam_data.interventions import EXECUTOR_STATE, InterventionCounter, tick_or_none
+from wam_data.manifest import Intervention, Spread, TopicStatistics
 
 FRAME_SET: Final = 'wam_msgs/msg/FrameSet'
 _NS: Final = 1e9
@@ -71,13 +72,14 @@ class TopicCounter:
 
 
 class Counters:
-    """All topics of an episode, and the spread of its camera sets."""
+    """All topics of an episode, the spread of its camera sets, and when a person intervened."""
 
     def __init__(self) -> None:
         self._topics: dict[str, TopicCounter] = {}
         self._sets = 0
         self._spread_sum_ns = 0
         self._spread_max_ns = 0
+        self._interventions = InterventionCounter()
 
     def add(self, topic: str, kind: str, period_ns: int = 0) -> None:
         """Declares a topic; one without a message is counted as 0."""
@@ -89,6 +91,8 @@ class Counters:
         counter.observe(len(data), stamp_ns)
         if counter.type == FRAME_SET:
             self._observe_spread(data)
+        elif counter.type == EXECUTOR_STATE and (tick := tick_or_none(data)) is not None:
+            self._interventions.observe(tick)
 
     def _observe_spread(self, data: bytes) -> None:
         try:
@@ -114,6 +118,10 @@ class Counters:
             return None
         mean_ms = self._spread_sum_ns / self._sets / 1e6
         return Spread(self._sets, round(mean_ms, 6), self._spread_max_ns / 1e6)
+
+    def interventions(self) -> tuple[Intervention, ...]:
+        """When a person had the arms in a run that a policy began."""
+        return self._interventions.result()
 
 
 def with_dropped(

@@ -18,6 +18,7 @@ from wam_data.cdr import header_stamp_ns
 from wam_data.definitions import Definition, Definitions
 from wam_data.layout import METADATA, RECORDING, complete, final, write_atomically
 from wam_data.manifest import EpisodeManifest, write_manifest
+from wam_data.open_episodes import hold
 from wam_data.statistics import Counters
 
 COMPRESSIONS: Final = {
@@ -46,6 +47,7 @@ class File:
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         self._size = 0
+        hold(self._descriptor)
 
     def write(self, data: bytes) -> int:
         """Writes all of ``data``. Raises OSError, e.g. where the disk is full."""
@@ -61,7 +63,10 @@ class File:
         return self._size
 
     def flush(self) -> None:
-        """Makes what was written survive a power cut."""
+        """Nothing is left to do: it isn't buffered."""
+
+    def sync(self) -> None:
+        """Makes what was written survive a power cut. Safe beside a thread that writes."""
         os.fdatasync(self._descriptor)
 
     def close(self) -> None:
@@ -139,8 +144,12 @@ class EpisodeWriter:
         self._last_ns = max(self._last_ns, log_ns)
 
     def flush(self) -> None:
-        """Ends the chunk and syncs it: from now on it survives a crash."""
+        """Ends the chunk and writes it: from now on it survives the end of this process."""
         self._writer.flush()
+
+    def sync(self) -> None:
+        """What was flushed survives a power cut, too. Safe beside a thread that writes."""
+        self._file.sync()
 
     @property
     def bytes_on_disk(self) -> int:
@@ -150,7 +159,7 @@ class EpisodeWriter:
     def finish(self) -> None:
         """Writes index, summary and metadata.yaml. The directory keeps its name."""
         self._writer.finish()
-        self._file.flush()
+        self._file.sync()
         self._file.close()
         entries = {
             name: TopicEntry(

@@ -1,6 +1,6 @@
 """Writes every arrow of the data flow to an episode directory, as the CDR bytes that come."""
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -16,12 +16,15 @@ from wam_data.definitions import Definitions
 from wam_data.episode import OpenEpisode
 from wam_data.label import write_label
 from wam_data.manifest import Outcome
+from wam_data.open_episodes import left_open
 from wam_data.provenance import config_hash, stack_version
 from wam_nodes.diagnostics import Diagnostics, Report
 from wam_nodes.qos import EVERY
-from wam_nodes.recorder_parameters import MB, Parameters
+from wam_nodes.recorder_intake import Intake, Taken
+from wam_nodes.recorder_parameters import Parameters
+from wam_nodes.recorder_report import EpisodeReport
 from wam_nodes.recorder_requests import identity, outcome
-from wam_nodes.recorder_topics import Tap, taps
+from wam_nodes.recorder_topics import taps
 from wam_nodes.runner import run
 
 
@@ -41,31 +44,51 @@ class RecorderNode(Node):
         self._episode: OpenEpisode | None = None
         self._latched: dict[str, bytes] = {}
         self._awaited = {tap.topic.name for tap in self._taps if tap.required}
-        self._reported_messages = 0
+        self._left_open = left_open(self._settings.root)
+        if left := self._left():
+            self.get_logger().warning(left)
         cv2.setNumThreads(1)  # the encoders are the parallelism; OpenCV's own would add to it
         self._events = self.create_publisher(EpisodeEvent, '/episode_event', EVERY)
-        for tap in self._taps:
-            receive = partial(self._receive, tap)
-            self.create_subscription(tap.kind, tap.source, receive, tap.qos, raw=True)
+        self._intake = Intake(self, self._taps, self._receive, self._wants_messages)
         self.create_service(StartEpisode, '/recorder/start_episode', self._start)
         self.create_service(StopEpisode, '/recorder/stop_episode', self._stop)
         self.create_service(LabelEpisode, '/recorder/label_episode', self._label)
         Diagnostics(self, self._report)
 
-    def _receive(self, tap: Tap, data: bytes) -> None:
-        self._awaited.discard(tap.topic.name)
-        if tap.latched:
-            self._latched[tap.topic.name] = data
-        if self._episode is not None:
-            self._episode.recording.offer(tap.topic.name, data, self._now_ns(), tap.transform)
+    def _wants_messages(self) -> bool:
+        return self._episode is not None or bool(self._awaited)
+
+    def _receive(self, batch: Sequence[Taken]) -> None:
+        """Called by the intake, from its thread or from ours while that is paused."""
+        recording = None if self._episode is None else self._episode.recording
+        for log_ns, tap, data in batch:
+            self._awaited.discard(tap.topic.name)
+            if tap.latched:
+                self._latched[tap.topic.name] = data
+            if recording is not None:
+                recording.offer(tap.topic.name, data, log_ns, tap.transform)
 
     def _start(self, request: Any, response: Any) -> Any:
         if waiting := self._waiting_for():
             response.message, response.waiting = f'nothing has come yet on {waiting}', True
             return response
         try:
-            if self._episode is not None:
-                raise WamError(f'{self._episode.directory} is being recorded: stop it first')
+            episode = self._open(request)
+        except WamError as error:
+            self.get_logger().error(f'start_episode refused: {error}')
+            response.accepted, response.message = False, str(error)
+            return response
+        self._episode_report = EpisodeReport(episode)
+        self.get_logger().info(f'recording {episode.directory}')
+        response.accepted, response.episode = True, str(episode.directory)
+        return response
+
+    def _open(self, request: Any) -> OpenEpisode:
+        """A new episode, with all that comes from this moment on. Raises WamError."""
+        if self._episode is not None:
+            raise WamError(f'{self._episode.directory} is being recorded: stop it first')
+        with self._intake.paused():
+            self._intake.take()  # what came before is not the episode's
             episode = OpenEpisode(
                 self._settings,
                 identity(request, self._rig.name, *self._provenance),
@@ -74,24 +97,19 @@ class RecorderNode(Node):
                 self._trouble,
                 self._definitions,
             )
-        except WamError as error:
-            self.get_logger().error(f'start_episode refused: {error}')
-            response.accepted, response.message = False, str(error)
-            return response
-        for topic, data in self._latched.items():
-            episode.recording.offer(topic, data, self._now_ns())
-        self._episode = episode
-        self._reported_messages = 0
-        self.get_logger().info(f'recording {episode.directory}')
-        response.accepted, response.episode = True, str(episode.directory)
-        return response
+            for topic, data in self._latched.items():
+                episode.recording.offer(topic, data, self._now_ns())
+            self._episode = episode
+        return episode
 
     def _stop(self, request: Any, response: Any) -> Any:
         try:
             if self._episode is None:
-                raise WamError('no episode is being recorded')
+                left = self._left()
+                raise WamError(f'no episode is being recorded{"; " if left else ""}{left}')
             result = outcome(request) if request.outcome else None
-            episode, self._episode = self._episode, None
+            episode = self._take_all()
+            self._left_open.append(episode.directory)  # until it has its final name
             response.episode = str(episode.directory)
             response.episode = str(episode.close(result, self._now_ns()))
             response.accepted, response.message = True, episode.recording.failure
@@ -101,6 +119,14 @@ class RecorderNode(Node):
         else:
             self.get_logger().info(f'recorded {response.episode}')
         return response
+
+    def _take_all(self) -> OpenEpisode:
+        """The open episode, with all that has come until now; none is open from now on."""
+        with self._intake.paused():
+            self._intake.take()
+            episode, self._episode = self._episode, None
+        assert episode is not None
+        return episode
 
     def _label(self, request: Any, response: Any) -> Any:
         try:
@@ -122,40 +148,38 @@ class RecorderNode(Node):
         self._events.publish(event)
 
     def _report(self) -> Report:
-        if self._episode is None:
-            return Report(values={'recording': 'false', 'waiting_for': self._waiting_for()})
-        status = self._episode.recording.status
-        spread = self._episode.recording.writer.counters.spread()
-        rate_hz = status.messages - self._reported_messages  # one report per second
-        self._reported_messages = status.messages
-        values = {
-            'recording': 'true',
-            'episode': self._episode.directory,
-            'messages': status.messages,
-            'bytes': status.bytes,
-            'rate_hz': rate_hz,
-            'dropped': status.dropped,
-            'queue_mb': round(status.queue_bytes / MB, 1),
-            'camera_spread_ms': round(spread.max_ms, 3) if spread else '',
-        }
-        return Report(
-            faults=(f'{status.dropped} messages dropped',) if status.dropped else (),
-            errors=(status.failure,) if status.failure else (),
-            values=values,
+        if not self._intake.alive:
+            raise WamError('the intake of messages died of a fault in the recorder')
+        if self._episode is not None:
+            return self._episode_report.collect()
+        values = {'recording': 'false', 'waiting_for': self._waiting_for()}
+        left = self._left()
+        return Report(faults=(left,) if left else (), values=values)
+
+    def _left(self) -> str:
+        """What earlier recorders left open, for people; empty: nothing."""
+        self._left_open = [path for path in self._left_open if path.exists()]
+        if not self._left_open:
+            return ''
+        newest = self._left_open[-1]
+        return (
+            f'{len(self._left_open)} episodes were left open by a recorder that died or whose '
+            f'disk failed: `wam episodes recover {newest}` saves the newest one'
         )
 
     def _waiting_for(self) -> str:
         """Topics without which an episode would lack its beginning; empty: all have come."""
         clock = () if self._now_ns() else ('/clock',)
-        return ', '.join((*clock, *sorted(self._awaited)))
+        return ', '.join((*clock, *sorted(self._awaited.copy())))
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
     def destroy_node(self) -> None:
         """Closes an open episode in order: SIGINT and SIGTERM lead here."""
-        episode, self._episode = self._episode, None
-        if episode is not None:
+        self._intake.close()
+        if self._episode is not None:
+            episode = self._take_all()
             reason = 'the recorder was stopped while recording'
             result = Outcome('aborted', note=reason, by='recorder')
             try:

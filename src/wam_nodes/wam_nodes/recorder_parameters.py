@@ -27,13 +27,13 @@ class Parameters:
     )
     encoders: int = parameter(2, 'threads that make JPEGs', lower=1, upper=32)
     queue_mb: int = parameter(
-        128, 'messages that wait for encoder or disk', unit='MB', lower=1, upper=16384
+        96, 'messages that wait for encoder or disk', unit='MB', lower=1, upper=16384
     )
     min_free_mb: int = parameter(
         500, 'free space below which recording ends', unit='MB', lower=0, upper=1048576
     )
     flush_s: float = parameter(
-        0.5, 'time between syncs to disk: what a crash may lose', unit='s', lower=0.05, upper=1.0
+        0.3, 'time between syncs to disk: what a crash may lose', unit='s', lower=0.05, upper=1.0
     )
 
     def settings(self) -> Settings:

@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from wam_msgs.msg import (
     ActionChunk,
     AppliedAction,
+    DemonstrationState,
     EpisodeEvent,
     ExecutorState,
     FrameSet,
@@ -34,9 +35,9 @@ from wam_data.frames import jpeg_encoder
 from wam_data.writer import Topic
 
 # The recorder may be late by so many messages before the middleware drops one: 1 s of the
-# fastest topic, and a third of a second of 900 kB images.
+# fastest topic, and half a second of 900 kB images at 60 Hz.
 _DEPTH: Final = 100
-_IMAGE_DEPTH: Final = 20
+_IMAGE_DEPTH: Final = 30
 _JOINT_STATE_NS: Final = 10_000_000  # interbotix_xs_sdk: 100 Hz in every ALOHA configuration
 
 _STACK: Final = {
@@ -46,11 +47,13 @@ _STACK: Final = {
     '/executor_state': ExecutorState,
     '/applied_action': AppliedAction,
     '/episode_event': EpisodeEvent,
+    '/demonstration_state': DemonstrationState,
     '/joint_target': JointTarget,
     '/motor_health': MotorHealth,
     '/stream_status': StreamStatus,
     '/diagnostics': DiagnosticArray,
 }
+_PERIODS_NS: Final = {'/proprioception': _JOINT_STATE_NS}  # of each sample of the arms
 _COMMANDS: Final = {
     'joint_group': JointGroupCommand,
     'joint_single': JointSingleCommand,
@@ -89,7 +92,7 @@ class Choice:
 def taps(rig: RigSpec, choice: Choice) -> list[Tap]:
     """Of all that a rig and the stack publish."""
     strip = None if choice.frame_set_pixels else without_pixels
-    found = [tap(name, kind) for name, kind in _STACK.items()]
+    found = [tap(name, kind, period_ns=_PERIODS_NS.get(name, 0)) for name, kind in _STACK.items()]
     found.append(tap('/frame_set', FrameSet, depth=_IMAGE_DEPTH, transform=strip))
     found.append(tap('/task_state', TaskState, depth=1, latched=True))
     if choice.clock:
@@ -109,7 +112,7 @@ def _arm(robot: str, *, required: bool) -> Iterator[Tap]:
 
 
 def _camera(source: str, period_ns: int, choice: Choice) -> Iterator[Tap]:
-    yield tap(f'{source.rsplit("/", 1)[0]}/camera_info', CameraInfo)
+    yield tap(f'{source.rsplit("/", 1)[0]}/camera_info', CameraInfo, period_ns=period_ns)
     if choice.raw_images:
         yield replace(tap(source, Image, depth=_IMAGE_DEPTH, period_ns=period_ns), required=True)
         return

@@ -50,3 +50,8 @@ def test_bars_follow_the_grippers() -> None:
 
     assert lit(0.2) < lit(0.5) < lit(1.0) == lit(7.0)
     assert lit(float('nan')) < lit(0.0)
+
+
+def test_the_source_is_named() -> None:
+    pictures = [strip(1440, State(source=source)) for source in ('', 'policy', 'teleop')]
+    assert len({picture.tobytes() for picture in pictures}) == 3

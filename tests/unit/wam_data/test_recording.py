@@ -1,7 +1,9 @@
+import errno
 import resource
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,9 @@ from wam_data.episode import OpenEpisode, Settings
 from wam_data.identity import Identity
 from wam_data.manifest import Outcome, read_manifest
 from wam_data.reader import EpisodeReader
-from wam_data.recording import Limits
+from wam_data.recording import Limits, Recording
 from wam_data.recover import recover
-from wam_data.writer import Topic
+from wam_data.writer import EpisodeWriter, Topic
 
 Messages = list[tuple[int, str, bytes]]
 TOPIC = Topic('/proprioception', 'wam_msgs/msg/Proprioception')
@@ -22,11 +24,15 @@ WAIT_S = 60.0
 
 
 def opened(
-    root: Path, definitions: Definitions, limits: Limits, said: list[str] | None = None
+    root: Path,
+    definitions: Definitions,
+    limits: Limits,
+    said: list[str] | None = None,
+    topics: Sequence[Topic] = (TOPIC,),
 ) -> OpenEpisode:
     report = [].append if said is None else said.append
     identity = Identity('Move the CUBE, please!')
-    return OpenEpisode(Settings(root, 'zstd', limits), identity, [TOPIC], 1, report, definitions)
+    return OpenEpisode(Settings(root, 'zstd', limits), identity, topics, 1, report, definitions)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -34,6 +40,10 @@ def wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def waits(recording: Recording, size: int) -> bool:
+    return recording.status.queue_bytes == size
 
 
 def proprioception(messages: Messages) -> list[tuple[int, bytes]]:
@@ -102,6 +112,157 @@ def test_a_message_that_cannot_be_encoded_is_counted_and_named(
     assert manifest.topics[TOPIC.name].dropped == 5
     assert not manifest.complete
     assert said == ['/proprioception: 16UC1 is no colour']
+
+
+def test_a_slow_encoder_holds_up_its_own_topic_only(
+    tmp_path: Path, definitions: Definitions, messages: Messages
+) -> None:
+    release = threading.Event()
+    joints = Topic('/joint_target', 'wam_msgs/msg/JointTarget')
+    episode = opened(tmp_path, definitions, Limits(min_free_bytes=0), topics=[TOPIC, joints])
+    recording = episode.recording
+
+    def slow(data: bytes) -> bytes:
+        assert release.wait(WAIT_S)
+        return data
+
+    (first, data), (second, later) = proprioception(messages)[:2]
+    recording.offer(TOPIC.name, data, first, slow)
+    recording.offer(TOPIC.name, later, second)
+    for number in range(3):
+        recording.offer(joints.name, data, second + 1 + number)
+    wait_until(lambda: recording.status.messages == 3)
+    assert recording.status.behind_s > 0.0
+    release.set()
+    path = episode.close(None, 5)
+    with EpisodeReader(path) as reader:
+        assert [m.log_time_ns for m in reader.messages([TOPIC.name])] == [first, second]
+        assert reader.counts[joints.name] == 3
+
+
+def test_what_is_encoded_takes_the_room_that_it_has_then(
+    tmp_path: Path, definitions: Definitions, messages: Messages
+) -> None:
+    release = threading.Event()
+    offered = proprioception(messages)
+    size = len(offered[0][1])
+    limits = Limits(queue_bytes=3 * size, min_free_bytes=0, encoders=2)
+    recording = (episode := opened(tmp_path, definitions, limits)).recording
+
+    def slow(data: bytes) -> bytes:
+        assert release.wait(WAIT_S)
+        return data
+
+    # The first one holds up its topic: what is encoded behind it waits, a tenth of its size.
+    assert recording.offer(TOPIC.name, offered[0][1], offered[0][0], slow)
+    for number in range(1, 11):
+        log_ns, data = offered[number]
+        assert recording.offer(TOPIC.name, data, log_ns, lambda data: data[: size // 10])
+        wanted = size + number * (size // 10)
+        wait_until(partial(waits, recording, wanted))
+    release.set()
+    assert read_manifest(episode.close(None, 5)).dropped == 0
+
+
+def test_the_disk_is_synced_while_there_is_more_to_write(
+    tmp_path: Path,
+    definitions: Definitions,
+    messages: Messages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = Limits(min_free_bytes=0, flush_s=0.0)
+    recording = (episode := opened(tmp_path, definitions, limits)).recording
+    synced: list[int] = []
+    monkeypatch.setattr(
+        recording.writer, 'flush', lambda: synced.append(recording.status.messages)
+    )
+    offered = proprioception(messages)
+    for log_ns, data in offered:
+        recording.offer(TOPIC.name, data, log_ns)
+    episode.close(None, 5)
+    assert {*range(1, len(offered) + 1)} <= {*synced}
+
+
+def test_a_disk_that_takes_long_to_sync_is_named(
+    tmp_path: Path, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr('wam_data.recording._SLOW_S', -1.0)
+    limits = Limits(min_free_bytes=0, flush_s=0.05)
+    episode = opened(tmp_path, definitions, limits, said)
+    wait_until(lambda: bool(said))
+    wait_until(lambda: episode.recording.status.sync_s > 0.0)
+    episode.close(None, 5)
+    assert len(said) == 1
+    assert 'the disk is slow: a sync took' in said[0]
+
+
+def test_a_slow_sync_holds_up_no_writing(
+    tmp_path: Path,
+    definitions: Definitions,
+    messages: Messages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release, waiting = threading.Event(), threading.Event()
+    sync = EpisodeWriter.sync
+
+    def slow(writer: EpisodeWriter) -> None:
+        waiting.set()
+        assert release.wait(WAIT_S)
+        sync(writer)
+
+    monkeypatch.setattr(EpisodeWriter, 'sync', slow)
+    episode = opened(tmp_path, definitions, Limits(min_free_bytes=0, flush_s=0.05))
+    assert waiting.wait(WAIT_S)
+    (log_ns, data), *_ = proprioception(messages)
+    writer = episode.recording.writer
+    size = writer.bytes_on_disk
+    episode.recording.offer(TOPIC.name, data, log_ns)
+    wait_until(lambda: writer.bytes_on_disk > size)
+    assert episode.recording.status.sync_s > 0.0
+    release.set()
+    assert read_manifest(episode.close(None, 5)).complete
+
+
+def test_a_sync_that_fails_ends_the_recording(
+    tmp_path: Path,
+    definitions: Definitions,
+    messages: Messages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(writer: EpisodeWriter) -> None:
+        raise OSError(errno.EIO, 'Input/output error')
+
+    said: list[str] = []
+    monkeypatch.setattr(EpisodeWriter, 'sync', fail)
+    episode = opened(tmp_path, definitions, Limits(min_free_bytes=0, flush_s=0.05), said)
+    (log_ns, data), *_ = proprioception(messages)
+    episode.recording.offer(TOPIC.name, data, log_ns)
+    wait_until(lambda: bool(episode.recording.failure))
+    assert 'the disk failed: Input/output error' in said[0]
+    with pytest.raises(WamError, match='is not complete: the disk failed'):
+        episode.close(None, 5)
+
+
+def test_a_fault_in_an_encoder_costs_its_message_only(
+    tmp_path: Path, definitions: Definitions, messages: Messages
+) -> None:
+    said: list[str] = []
+    episode = opened(tmp_path, definitions, Limits(min_free_bytes=0), said)
+    died: list[object] = []
+    before, threading.excepthook = threading.excepthook, died.append
+    try:
+        offered = proprioception(messages)[:5]
+        for number, (log_ns, data) in enumerate(offered):
+            transform = (lambda _: bytes(1 // 0)) if number == 0 else bytes
+            episode.recording.offer(TOPIC.name, data, log_ns, transform)
+        manifest = read_manifest(episode.close(None, 5))
+    finally:
+        threading.excepthook = before
+    assert (manifest.topics[TOPIC.name].messages, manifest.dropped) == (4, 1)
+    assert not manifest.complete
+    assert len(died) == 1
+    assert said == ['/proprioception: the encoder died of a fault in the recorder']
 
 
 def test_too_little_space_refuses_to_start(tmp_path: Path, definitions: Definitions) -> None:

@@ -10,6 +10,7 @@ from rosbags.highlevel import AnyReader
 from wam_core.errors import WamError
 from wam_data.layout import MANIFEST, RECORDING
 from wam_data.manifest import read_manifest
+from wam_data.open_episodes import left_open
 from wam_data.reader import EpisodeReader
 from wam_data.recover import recover
 from wam_data.verify import verify
@@ -128,6 +129,21 @@ def test_an_episode_that_was_only_not_renamed(begin: Begin, messages: Messages) 
 def test_a_finished_episode_is_refused(episode: Path) -> None:
     with pytest.raises(WamError, match='not a partial episode'):
         recover(episode)
+
+
+def test_what_is_being_recorded_is_refused(begin: Begin, messages: Messages) -> None:
+    writer = begin()
+    for log_ns, topic, data in messages:
+        writer.write(topic, data, log_ns)
+    writer.flush()
+    with pytest.raises(WamError, match='is being recorded'):
+        recover(writer.directory)
+    root = writer.directory.parent.parent
+    assert left_open(root) == []
+    writer.abandon()
+    assert left_open(root) == [writer.directory]
+    assert recover(writer.directory).messages == len(messages)
+    assert left_open(root) == []
 
 
 def test_a_missing_directory_is_refused(tmp_path: Path) -> None:

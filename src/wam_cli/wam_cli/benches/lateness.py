@@ -11,13 +11,18 @@ def figures(
     lateness_ms: Sequence[float], drift_ms: float, missed: int, cpu_share: float
 ) -> dict[str, object]:
     """One loop's part of the report. cpu_share: of one processor."""
-    p50, p99, p99_9, most = np.percentile(lateness_ms, [50, 99, 99.9, 100]).tolist()
     return {
-        'lateness_ms': {'p50': p50, 'p99': p99, 'p99_9': p99_9, 'max': most},
+        'lateness_ms': percentiles(lateness_ms),
         'drift_ms': drift_ms,
         'missed_ticks': missed,
         'cpu_share': cpu_share,
     }
+
+
+def percentiles(lateness_ms: Sequence[float]) -> dict[str, float]:
+    """p50, p99, p99_9 and max, ms."""
+    p50, p99, p99_9, most = np.percentile(lateness_ms, [50, 99, 99.9, 100]).tolist()
+    return {'p50': p50, 'p99': p99, 'p99_9': p99_9, 'max': most}
 
 
 def behind_ms(times_ns: Sequence[int], slots: Sequence[int], period_ns: int) -> list[float]:

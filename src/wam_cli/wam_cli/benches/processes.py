@@ -74,9 +74,15 @@ def tell(started: 'subprocess.Popen[str]', word: str) -> None:
     stream.flush()
 
 
-def finish(started: 'subprocess.Popen[str]') -> str:
-    """Ends a process by ending its standard input; the rest of what it prints."""
-    output, _ = started.communicate(timeout=_END_S)
+def finish(started: 'subprocess.Popen[str]', timeout_s: float = _END_S) -> str:
+    """Ends a process by ending its standard input; the rest of what it prints.
+
+    Raises WamError when it takes longer than that.
+    """
+    try:
+        output, _ = started.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise WamError(f'{started.args!r}: did not end within {timeout_s:g} s') from error
     return output
 
 

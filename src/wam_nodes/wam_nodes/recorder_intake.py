@@ -1,0 +1,116 @@
+"""Takes what has come on many topics, a batch at a time, in a thread of its own.
+
+rclpy's executor builds a set of all that it waits for, anew for every message: at a thousand
+messages per second that takes longer than the messages. Here nobody waits for a message: every few
+milliseconds each subscription is asked for what the middleware has queued for it.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+
+from wam_nodes.recorder_topics import Tap
+
+_PERIOD_S: Final = 0.01  # the shortest queue of a tap holds a third of a second
+
+
+class Taken(NamedTuple):
+    """A message as serialized bytes. log_ns: ROS time of receipt."""
+
+    log_ns: int
+    tap: Tap
+    data: bytes
+
+
+class Unattended(CallbackGroup):
+    """Subscriptions that the executor leaves alone."""
+
+    def can_execute(self, entity: Any) -> bool:
+        """Never by it."""
+        return False
+
+    def beginning_execution(self, entity: Any) -> bool:
+        """Never by it."""
+        return False
+
+    def ending_execution(self, entity: Any) -> None:
+        """Nothing began."""
+
+
+class Intake:
+    """receive: called with a batch in order of receipt, from the thread or from ``take``, never
+    from both at once. wanted: whether messages are; otherwise they stay where they are, and the
+    middleware replaces the oldest, which costs less than to take them and let them go."""
+
+    def __init__(
+        self,
+        node: Node,
+        taps: Sequence[Tap],
+        receive: Callable[[Sequence[Taken]], None],
+        wanted: Callable[[], bool],
+    ) -> None:
+        self._clock = node.get_clock()
+        self._wall = not node.get_parameter('use_sim_time').value
+        self._receive = receive
+        self._wanted = wanted
+        self._lock = threading.RLock()
+        group = Unattended()
+        self._subscriptions = [
+            (
+                tap,
+                node.create_subscription(
+                    tap.kind, tap.source, _unused, tap.qos, callback_group=group, raw=True
+                ),
+            )
+            for tap in taps
+        ]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='intake', daemon=True)
+        self._thread.start()
+
+    def take(self) -> None:
+        """Hands on all that has come until now."""
+        with self._lock:
+            taken: list[Taken] = []
+            for tap, subscription in self._subscriptions:
+                with subscription.handle:
+                    take = subscription.handle.take_message
+                    for _ in range(tap.qos.depth):
+                        found = take(tap.kind, True)
+                        if found is None:
+                            break
+                        taken.append(Taken(self._log_ns(found[1]), tap, found[0]))
+            if taken:
+                self._receive(sorted(taken, key=lambda each: each.log_ns))
+
+    def paused(self) -> threading.RLock:
+        """A context manager within which nothing is taken but by ``take``."""
+        return self._lock
+
+    @property
+    def alive(self) -> bool:
+        """False when the thread died of a fault."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Ends the thread. To be called before the node goes."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(_PERIOD_S):
+            if self._wanted():
+                self.take()
+
+    def _log_ns(self, info: Any) -> int:
+        """The middleware's own time is exact, where it has one, but it is the wall's."""
+        if self._wall and (received_ns := info['received_timestamp']):
+            return int(received_ns)
+        return int(self._clock.now().nanoseconds)
+
+
+def _unused(_: bytes) -> None:
+    """Nobody calls it."""
