@@ -106,7 +106,7 @@ class EpisodeClient:
 
         Raises WamError when the graph does not answer.
         """
-        self._running_since = None
+        self._running_since = self.status.factor = None
         started = time.monotonic()
         sent = self._client.send_goal_async(goal, feedback_callback=self._feedback)
         if not self.until(sent.done, 30.0):
