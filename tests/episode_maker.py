@@ -102,7 +102,7 @@ def messages(seconds: float = SECONDS) -> list[Written]:
         found.append(Written(at + 2, JOINTS, stamped(joints, at)))
     for number in range(round(seconds * 25)):
         at = START_NS + number * 40_000_000
-        state = ExecutorState(state=1, chunks_merged=number // 10, latency_s=0.04)
+        state = ExecutorState(state=1, ticks=number, chunks_merged=number // 10, latency_s=0.04)
         state.underruns = int(number > 30)
         source = 'teleop' if 20 <= number < 30 else 'policy'
         found.append(Written(at + 3, '/applied_action', sent(at, source=source)))

@@ -14,6 +14,7 @@ from wam_data.checks.joints import Joints
 from wam_data.checks.streams import Streams
 from wam_data.checks.summary import summary_is_sound
 from wam_data.checks.thresholds import Thresholds
+from wam_data.checks.ticks import Ticks
 from wam_data.layout import METADATA, RECORDING, is_partial
 from wam_data.manifest import EpisodeManifest, read_manifest
 from wam_data.reader import EpisodeReader
@@ -100,7 +101,7 @@ def _check(
     path: Path, reader: EpisodeReader, manifest: EpisodeManifest, bounds: Thresholds
 ) -> tuple[int, Findings]:
     """One pass over the messages: how many there are, and what is wrong with them."""
-    streams, joints, cameras = Streams(), Joints(), Cameras(bounds)
+    streams, joints, cameras, ticks = Streams(), Joints(), Cameras(bounds), Ticks()
     undecodable: dict[str, str] = {}
     number = 0
     for message in reader.messages():
@@ -113,6 +114,7 @@ def _check(
             continue
         joints.observe(message, fields)
         cameras.observe(message, fields)
+        ticks.observe(message, fields)
     found = streams.findings(reader.topics, manifest, bounds)
     found.problems += undecodable.values()
     found.problems += _check_counts(reader, manifest, streams)
@@ -121,6 +123,8 @@ def _check(
     ours = manifest.origin is None
     found.add(joints.findings(manifest.identity.rig, bounds, limited=ours))
     found.add(cameras.findings(joints))
+    if ours:
+        found.add(ticks.findings(bounds))
     found.add(_check_manifest(manifest, bounds))
     return number, found
 

@@ -22,6 +22,7 @@ from episode_maker import (
 from hypothesis import given
 from hypothesis import strategies as st
 from sensor_msgs.msg import Image, JointState
+from wam_msgs.msg import ExecutorState
 
 from wam_core.errors import WamError
 from wam_data.checks.streams import camera_spreads
@@ -113,6 +114,8 @@ NAN = np.where(np.arange(14) == 3, np.nan, 0.5)
         (JOINTS, between(0.5, 0.8, drop), 'joint_states: nothing for 0.31 s'),
         ('/proprioception', between(1.0, 1.5, drop), '/proprioception: nothing for 0.51 s'),
         ('/executor_state', between(1.0, 1.5, drop), '/executor_state: nothing for 0.5.* s'),
+        ('/executor_state', between(1.0, 1.1, drop), '/executor_state: [23] of 50 ticks of the'),
+        ('/applied_action', between(1.0, 1.1, drop), '/applied_action: [23] of 50 ticks of the'),
         (JOINTS, between(0.5, 0.6, drop), '5.0% of its messages never came, at most 1.0%'),
         (JOINTS, with_data(lambda m: stamped(JointState(**FULL), START_NS)), '199 stamps are the'),
         (HIGH, restamped(-5_000_000_000), 'stamps are 5 s before receipt, at most 1 s'),
@@ -134,6 +137,22 @@ def test_flaws(make: EpisodeMaker, topic: str, change: Change, expected: str) ->
     assert report.ok, report.text()
     assert not report.clean
     assert any(re.search(expected, flaw) for flaw in report.flaws), report.text()
+
+
+def test_one_tick_in_a_hundred_is_a_note_and_a_new_executor_counts_anew(
+    make: EpisodeMaker,
+) -> None:
+    def again(message: Written) -> bytes:
+        number = (stamp_of(message) - START_NS) // 40_000_000
+        state = ExecutorState(state=1, ticks=number + 100 if number < 25 else number)
+        return stamped(state, stamp_of(message))
+
+    assert not verify(make(each('/executor_state', with_data(again)))).flaws
+    report = verify(
+        make(each('/applied_action', between(1.0, 1.03, drop))), Thresholds(missing=0.03)
+    )
+    assert not report.flaws
+    assert any('1 of 50 ticks' in note for note in report.notes)
 
 
 def test_a_camera_at_another_rate(make: EpisodeMaker) -> None:

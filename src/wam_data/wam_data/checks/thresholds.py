@@ -28,7 +28,7 @@ class Thresholds:
     missing: float = _bound(
         0.01,
         'share',
-        'messages that never came, of a topic with a nominal rate',
+        'messages that never came, of a topic with a nominal rate, and ticks of the executor',
         'a USB camera loses a frame now and then; more than one in a hundred is a fault',
     )
     rate: float = _bound(
