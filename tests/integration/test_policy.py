@@ -264,7 +264,7 @@ def test_a_process_that_was_started_anew_resets_itself_to_the_task_it_is_asked_f
     assert not first.accepted  # it takes its time, and the executor asks again
     chunk = b.predict(2, 'wave')
     assert (chunk.error, chunk.task) == ('', 'wave')
-    assert "resets itself to 'wave'" in b.process.output
+    ros.wait(lambda: "resets itself to 'wave'" in b.process.output, what='the line that says so')
     # Only once: from here on the task is what it was reset to.
     assert "'sing', but the policy was reset to 'wave'" in b.ask(3, 'sing').message
 
@@ -273,7 +273,8 @@ def test_a_process_that_cannot_reset_itself_says_so_and_is_reset_as_any_other(ro
     b = Bench(ros)
     assert not b.ask(1, 'impossible').accepted
     ros.wait(lambda: 'reset to None' in b.ask(2, 'impossible').message, what='the refusal')
-    assert "expected one of ['possible']" in b.process.output
+    # What it prints comes by another way than what it answers.
+    ros.wait(lambda: "expected one of ['possible']" in b.process.output, what='the reason')
     assert b.reset('wave').accepted
     assert b.predict(3, 'wave').error == ''
 
