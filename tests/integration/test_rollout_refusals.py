@@ -12,7 +12,7 @@ from wam_msgs.srv import ResetPolicy, ResetScene
 @pytest.mark.parametrize(
     ('goal', 'text'),
     [
-        ({'task': 'juggle'}, "unknown task 'juggle', expected one of ['fold_shirt', 'peg_insertion',"),
+        ({'task': 'juggle'}, "unknown task 'juggle', expected one of ['fold_shirt',"),
         ({'policy': 'cosmoss'}, "unknown policy 'cosmoss'"),
         ({'time_limit_s': -1.0}, 'time_limit_s = -1.0'),
         ({'seed': -1}, 'seed = -1'),
