@@ -1,17 +1,14 @@
 """Videos of a LeRobotDataset: the same bytes for the same frames."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import av
-import numpy as np
-
-from wam_core.errors import WamError
 from wam_data.export.lerobot_v3_statistics import PictureCounts
 from wam_data.export.source import Pixels
+from wam_data.export.video import encode
 
 # LeRobot's own settings (its video_utils.py): a key frame at every second frame, since training
 # reads single frames. So many threads always: how work is split can change an encoder's bytes.
@@ -34,30 +31,18 @@ def write_video(
 ) -> None:
     """Writes frames, (H, W, 3) R, G, B with even H and W, and counts their levels.
 
-    codec: of CODECS. crf: its quality, lower is better. Raises WamError where it can't be encoded,
-    OSError where it can't be written.
+    codec: of CODECS. crf: its quality, lower is better. Raises as ``encode``.
     """
     os.environ.setdefault('SVT_LOG', _ONLY_ERRORS)  # it fills a page for each video
-    path.parent.mkdir(parents=True, exist_ok=True)
     name, options = CODECS[codec]
-    try:
-        with av.open(str(path), 'w', format='mp4', options={'fflags': '+bitexact'}) as container:
-            # PyAV's stubs know a stream's class only by its codec's name, hence Any.
-            stream: Any = container.add_stream(
-                name, rate=Fraction(round(rate_hz)), options={**options, 'crf': str(crf)}
-            )
-            stream.pix_fmt = 'yuv420p'
-            for number, pixels in enumerate(frames):
-                if number == 0:
-                    stream.height, stream.width = pixels.shape[:2]
-                counts.look(number, pixels)
-                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format='rgb24')
-                container.mux(stream.encode(picture))
-            container.mux(stream.encode())
-    except av.FFmpegError as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise WamError(f'{path}: cannot be encoded: {error}') from error
+    rate = Fraction(round(rate_hz))
+    encode(path, _counted(frames, counts), rate, name, {**options, 'crf': str(crf)})
+
+
+def _counted(frames: Iterable[Pixels], counts: PictureCounts) -> Iterator[Pixels]:
+    for number, pixels in enumerate(frames):
+        counts.look(number, pixels)
+        yield pixels
 
 
 def video_info(rate_hz: float, codec: str, shape: tuple[int, int]) -> dict[str, object]:
