@@ -2,18 +2,16 @@
 
 import argparse
 import json
-import math
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from wam_bringup.config import load_policy, load_rig, load_task, reference
 from wam_bringup.graph import graph
-from wam_cli import dead_segments, parking
-from wam_cli.interruption import Interruption
+from wam_cli import parking
+from wam_cli.episode_command import check, run_episodes
 from wam_cli.usage import UsageError, usage
 from wam_cli.user import user
 from wam_core.errors import WamError
@@ -22,11 +20,11 @@ from wam_core.executor_config import MODES
 if TYPE_CHECKING:
     from wam_cli.episode_client import Episode
     from wam_cli.graph_session import GraphSession
+    from wam_cli.interruption import Interruption
     from wam_cli.rollout_client import RolloutClient
 
 _READY_S: Final = 120.0  # for the graph to offer the action
 _ENTER: Final = ('\r', '\n')
-_SEEDS: Final = 2**32  # that simulated scenes are drawn from
 _POLICY: Final = 'a name in config/policies, a path of a .yaml file, or a policy directory'
 _OPTIONS: Final = "over the policy file's `options`, e.g. '{planning: {candidates: 4}}'"
 _TELEOP: Final = 'with leaders, for a person who takes over (keys t and p of `wam operator`)'
@@ -70,35 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the episodes. Returns the exit code."""
     with usage():
         words = _graph_arguments(arguments)
-    # From here on both cancel the episode, close the recording and stop the graph.
-    interruption = Interruption()
-    stream = sys.stderr if arguments.json else sys.stdout
-    dead_segments.sweep(lambda line: print(line, file=stream))
-    try:
-        episodes, previews = _run_episodes(arguments, words, stream, interruption)
-    except KeyboardInterrupt:
-        print('interrupted: the graph is stopped', file=sys.stderr)
-        return 130
-    if arguments.json:
-        print(json.dumps({'episodes': [asdict(item) for item in episodes], 'previews': previews}))
-    else:
-        from wam_cli.episode_series import summary
-
-        summary(episodes)
-    return 0 if all(episode.ran for episode in episodes) else 1
+    return run_episodes(arguments, partial(_run_episodes, arguments, words))
 
 
 def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
     """The command line, checked, as arguments of the graph."""
-    if arguments.episodes < 1:
-        raise UsageError(f'--episodes {arguments.episodes}: expected 1 or more')
-    most = _SEEDS - arguments.episodes
-    if not 0 <= arguments.seed <= most:
-        raise UsageError(f'--seed {arguments.seed}: expected 0 or more, {most} at most')
-    if not 0.0 <= arguments.time_limit < math.inf:
-        raise UsageError(f'--time-limit {arguments.time_limit:g}: expected 0 or more seconds')
-    if arguments.attach and arguments.park == 'yes':
-        raise UsageError('--park yes: a graph that is attached to goes on; use `wam arms park`')
+    check(arguments)
     if arguments.attach and arguments.teleop:
         raise UsageError('--teleop: a graph that is attached to has leaders, or has none')
     arguments.task = reference('tasks', arguments.task)
@@ -140,7 +115,10 @@ def _policy_options(arguments: argparse.Namespace) -> str:
 
 
 def _run_episodes(
-    arguments: argparse.Namespace, words: Sequence[str], stream: Any, interruption: Interruption
+    arguments: argparse.Namespace,
+    words: Sequence[str],
+    stream: TextIO,
+    interruption: 'Interruption',
 ) -> 'tuple[list[Episode], list[str]]':
     from wam_cli.graph_session import GraphSession
     from wam_cli.previews import previews

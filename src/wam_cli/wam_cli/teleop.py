@@ -1,19 +1,16 @@
 """``wam teleop``: records demonstrations of a person with leader arms, one after the other."""
 
 import argparse
-import json
-import math
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from wam_bringup.config import load_rig, load_task, reference
 from wam_bringup.graph import graph
-from wam_cli import dead_segments, parking
-from wam_cli.interruption import Interruption
+from wam_cli import parking
+from wam_cli.episode_command import check, run_episodes
 from wam_cli.usage import UsageError, usage
 from wam_cli.user import user
 from wam_core.errors import WamError
@@ -21,11 +18,11 @@ from wam_core.errors import WamError
 if TYPE_CHECKING:
     from wam_cli.episode_client import Episode
     from wam_cli.graph_session import GraphSession
+    from wam_cli.interruption import Interruption
     from wam_cli.teleop_client import TeleopClient
 
 _READY_S: Final = 120.0  # for the graph to offer the action
 _ATTACH_S: Final = 10.0  # to discover a graph that should run already
-_SEEDS: Final = 2**32  # that simulated scenes are drawn from
 _ENTER: Final = ('\r', '\n')
 _WAITING: Final = 'close both grippers to begin'
 _RUNNING: Final = 'hold both grippers wide open to end'
@@ -67,35 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Records the demonstrations. Returns the exit code."""
     with usage():
         words = _graph_arguments(arguments)
-    # From here on both cancel the demonstration, close the recording and stop the graph.
-    interruption = Interruption()
-    stream = sys.stderr if arguments.json else sys.stdout
-    dead_segments.sweep(lambda line: print(line, file=stream))
-    try:
-        episodes, previews = _record(arguments, words, stream, interruption)
-    except KeyboardInterrupt:
-        print('interrupted: the graph is stopped', file=sys.stderr)
-        return 130
-    if arguments.json:
-        print(json.dumps({'episodes': [asdict(item) for item in episodes], 'previews': previews}))
-    else:
-        from wam_cli.episode_series import summary
-
-        summary(episodes)
-    return 0 if all(episode.ran for episode in episodes) else 1
+    return run_episodes(arguments, partial(_record, arguments, words))
 
 
 def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
     """The command line, checked, as arguments of the graph."""
-    if arguments.episodes < 1:
-        raise UsageError(f'--episodes {arguments.episodes}: expected 1 or more')
-    most = _SEEDS - arguments.episodes
-    if not 0 <= arguments.seed <= most:
-        raise UsageError(f'--seed {arguments.seed}: expected 0 or more, {most} at most')
-    if not 0.0 <= arguments.time_limit < math.inf:
-        raise UsageError(f'--time-limit {arguments.time_limit:g}: expected 0 or more seconds')
-    if arguments.attach and arguments.park == 'yes':
-        raise UsageError('--park yes: a graph that is attached to goes on; use `wam arms park`')
+    check(arguments)
     if arguments.preview and arguments.no_record:
         raise UsageError('--preview: there is nothing to show of what --no-record leaves out')
     arguments.task = reference('tasks', arguments.task)
@@ -117,7 +91,10 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
 
 
 def _record(
-    arguments: argparse.Namespace, words: Sequence[str], stream: Any, interruption: Interruption
+    arguments: argparse.Namespace,
+    words: Sequence[str],
+    stream: TextIO,
+    interruption: 'Interruption',
 ) -> 'tuple[list[Episode], list[str]]':
     from wam_cli.graph_session import GraphSession
     from wam_cli.previews import previews

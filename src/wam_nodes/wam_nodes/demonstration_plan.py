@@ -1,15 +1,13 @@
 """The parameters of demonstrations, config/demonstration.yaml, and a goal that was checked."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from wam_bringup.config import load_task
-from wam_core.errors import WamError
 from wam_core.options import parameter
 from wam_core.rig import RigSpec
 from wam_core.rollout import RolloutLimits
 from wam_core.task import TaskSpec
+from wam_nodes.rollout_plan import task_of
 
 
 @dataclass(frozen=True)
@@ -90,16 +88,7 @@ class Plan:
 
 def plan_of(goal: Any, rig: RigSpec) -> Plan:
     """The plan of a RunDemonstration goal. Raises WamError for one that can't be run here."""
-    task = load_task(goal.task)
-    if rig.simulated and not task.scene:
-        raise WamError(f'task {task.name!r} has no simulation (`scene`), rig {rig.name!r} is one')
-    if not (math.isfinite(goal.time_limit_s) and goal.time_limit_s >= 0.0):
-        raise WamError(
-            f"time_limit_s = {goal.time_limit_s!r}, allowed: above 0, or 0 for the task's own "
-            f'{task.time_limit_s:g} s'
-        )
-    if rig.simulated and goal.seed < 0:
-        raise WamError(f'seed = {goal.seed}, allowed: 0 and above')
+    task = task_of(goal, rig)
     return Plan(
         task=task,
         time_limit_s=goal.time_limit_s or task.time_limit_s,

@@ -89,6 +89,23 @@ class Plan:
 
 def plan_of(goal: Any, rig: RigSpec) -> Plan:
     """The plan of a RunRollout goal. Raises WamError for one that can't be run on this rig."""
+    task = task_of(goal, rig)
+    return Plan(
+        task=task,
+        policy=load_policy(goal.policy).spec.name if goal.policy else '',
+        time_limit_s=goal.time_limit_s or task.time_limit_s,
+        mode=check_mode(goal.mode) if goal.mode else '',
+        seed=int(goal.seed) if rig.simulated else -1,
+        record=bool(goal.record),
+        operator=goal.operator_name,
+    )
+
+
+def task_of(goal: Any, rig: RigSpec) -> TaskSpec:
+    """The task of an action's goal, whose time limit and seed make sense on this rig.
+
+    Raises WamError otherwise.
+    """
     task = load_task(goal.task)
     if rig.simulated and not task.scene:
         raise WamError(f'task {task.name!r} has no simulation (`scene`), rig {rig.name!r} is one')
@@ -99,12 +116,4 @@ def plan_of(goal: Any, rig: RigSpec) -> Plan:
         )
     if rig.simulated and goal.seed < 0:
         raise WamError(f'seed = {goal.seed}, allowed: 0 and above')
-    return Plan(
-        task=task,
-        policy=load_policy(goal.policy).spec.name if goal.policy else '',
-        time_limit_s=goal.time_limit_s or task.time_limit_s,
-        mode=check_mode(goal.mode) if goal.mode else '',
-        seed=int(goal.seed) if rig.simulated else -1,
-        record=bool(goal.record),
-        operator=goal.operator_name,
-    )
+    return task
