@@ -8,7 +8,6 @@ from wam_data.reader import Message
 
 STATE: Final = '/executor_state'
 SENT: Final = '/applied_action'
-_IDLE: Final = 0  # ExecutorState.IDLE: nothing is sent
 
 
 class Ticks:
@@ -17,7 +16,7 @@ class Ticks:
     def __init__(self) -> None:
         self._newest: int | None = None
         self._recorded = self._missing = 0
-        self._moving: set[int] = set()  # stamps of ticks on which something was sent
+        self._moving: set[int] = set()  # stamps of ticks on which the command moved
         self._sent: set[int] = set()
 
     def observe(self, message: Message, fields: Any) -> None:
@@ -30,7 +29,7 @@ class Ticks:
             # An executor that was started again counts from 0.
             if newest is not None and self._newest > newest:
                 self._missing += self._newest - newest - 1
-            if fields.state != _IDLE:
+            if not fields.at_rest:
                 self._moving.add(message.publish_time_ns)
 
     def findings(self, bounds: Thresholds) -> Findings:
