@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from action_msgs.msg import GoalStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.action import ActionClient
 from std_srvs.srv import Trigger
 from wam_msgs.action import RunRollout
@@ -55,6 +56,7 @@ class World:
         self.speed = 0.0
         self.alive = True
         self.frozen = False
+        self.recorder = DiagnosticStatus(name='recorder')  # what it says of itself
         self.feedback: list[Any] = []
         self.process = ros.start(
             'wam_nodes', self.node, {'use_sim_time': True, **params}, CONFIG / f'{self.node}.yaml'
@@ -62,6 +64,7 @@ class World:
         self.states = ros.node.create_publisher(ExecutorState, '/executor_state', 10)
         self.truths = ros.node.create_publisher(TaskState, '/task_state', LATCHED)
         self.measured = ros.node.create_publisher(Proprioception, '/proprioception', 10)
+        self.diagnostics = ros.node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.events: list[EpisodeEvent] = ros.collect(EpisodeEvent, '/episode_event')
         self.services = {}
         for name, kind in self.kinds.items():
@@ -121,11 +124,13 @@ class World:
             response.options = '{"misjudged_m": 0.01}'
         elif name == '/recorder/start_episode':
             response.episode = '/data/e1.partial'
+            self.recorder.values = [KeyValue(key='episode', value=response.episode)]
         elif name == '/recorder/stop_episode':
             response.episode = '/data/e1'
 
     def step(self) -> None:
         """One control period of the world."""
+        self.diagnostics.publish(DiagnosticArray(status=[self.recorder]))
         if self.frozen:
             self.ros.spin()
             return

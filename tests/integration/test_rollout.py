@@ -117,12 +117,23 @@ def taken_over(w: World) -> None:
     w.state.generation += 1
 
 
+def recorder_killed(world: World) -> None:
+    world.recorder.values = []  # of one that was started again: it records nothing
+
+
+def disk_failed(world: World) -> None:
+    world.recorder.level = DiagnosticStatus.ERROR
+    world.recorder.message = 'the disk failed'
+
+
 @pytest.mark.parametrize(
     ('fault', 'text'),
     [
         (stopped, 'a hand on the button'),
         (silent, 'no executor state for 1 s'),
         (taken_over, 'somebody else took over'),
+        (recorder_killed, 'the recorder has not said for 5 s that it records /data/e1.partial'),
+        (disk_failed, 'the recording failed: the disk failed'),
     ],
 )
 def test_a_run_that_breaks_is_aborted_and_its_recording_closed(

@@ -16,9 +16,9 @@ from wam_core.options import parameter
 from wam_nodes import motor_opening
 from wam_nodes.arm_connection import ArmConnection
 from wam_nodes.diagnostics import Diagnostics, Report
+from wam_nodes.link import Link
 from wam_nodes.motor_health import HealthPolls
 from wam_nodes.pose_client import PoseClient
-from wam_nodes.rollout_link import RolloutLink
 from wam_nodes.runner import run
 
 START: Final = 'start'
@@ -72,7 +72,7 @@ class ArmsNode(Node):
         self._settings = settings = declare(self, Parameters)
         followers = load_rig(settings.rig).followers.values()
         self._doing = ''
-        link = RolloutLink(
+        link = Link(
             self,
             settings.executor_timeout_s,
             settings.retry_s,

@@ -14,7 +14,7 @@ from wam_nodes.conversions import nanoseconds, time_message
 from wam_nodes.demonstration_plan import Parameters, Plan
 from wam_nodes.episode_sequence import EpisodeSequence
 from wam_nodes.leader_arms import FOLLOW, LEAD, READY
-from wam_nodes.rollout_link import RolloutLink
+from wam_nodes.link import Link
 from wam_nodes.teleop import GESTURE, SOURCE
 
 SET_LEADERS: Final = '/teleop/set_leaders'
@@ -32,7 +32,7 @@ class DemonstrationSequence(EpisodeSequence):
 
     def __init__(
         self,
-        link: RolloutLink,
+        link: Link,
         parameters: Parameters,
         plan: Plan,
         tell: Callable[[EpisodeEvent], None],
@@ -81,7 +81,7 @@ class DemonstrationSequence(EpisodeSequence):
         self._show(message)
 
     def report(self) -> None:
-        """Sends the feedback of this moment."""
+        """See ``EpisodeSequence``."""
         self._feedback(
             RunDemonstration.Feedback(
                 phase=self._phase,
@@ -111,19 +111,6 @@ class DemonstrationSequence(EpisodeSequence):
             return f'the demonstration is {self._phase}, it begins while waiting'
         self._begun = True
         return ''
-
-    async def run(self) -> RunDemonstration.Result:
-        """The whole demonstration. What goes wrong is an outcome, not an exception."""
-        ending, duration_s = await self.run_through()
-        return RunDemonstration.Result(
-            outcome=ending.outcome,
-            score=self.score,
-            stages=self.stages,
-            episode=self.episode,
-            steps=self.steps,
-            duration_s=duration_s,
-            message=ending.message,
-        )
 
     async def prepare(self) -> None:
         """See ``EpisodeSequence``."""

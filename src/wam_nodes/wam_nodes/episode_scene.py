@@ -10,7 +10,7 @@ from wam_msgs.srv import ResetScene
 from wam_core.errors import WamError
 from wam_core.joints import GRIPPERS
 from wam_nodes.conversions import nanoseconds
-from wam_nodes.rollout_link import RolloutLink
+from wam_nodes.link import Link
 
 RESET_SCENE: Final = '/sim/reset_scene'
 
@@ -24,7 +24,7 @@ class EpisodeScene:
 
     def __init__(
         self,
-        link: RolloutLink,
+        link: Link,
         settle_s: float,
         settle_rad_s: float,
         timeout_s: float,

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from diagnostic_msgs.msg import DiagnosticArray
 from std_srvs.srv import Trigger
 from wam_msgs.msg import EpisodeEvent, ExecutorState, Proprioception, TaskState
 from wam_msgs.srv import (
@@ -15,14 +16,15 @@ from wam_msgs.srv import (
 )
 
 from wam_core.errors import WamError
-from wam_core.rollout import Ending, RolloutLimits, RolloutMonitor
+from wam_core.rollout import Ending, RolloutMonitor
 from wam_core.status import State
 from wam_core.task import TaskSpec
 from wam_nodes.conversions import nanoseconds, time_message
+from wam_nodes.episode_arms import EpisodeArms
+from wam_nodes.episode_parameters import EpisodeParameters
+from wam_nodes.episode_recording import EpisodeRecording
 from wam_nodes.episode_scene import EpisodeScene
-from wam_nodes.rollout_arms import RolloutArms
-from wam_nodes.rollout_link import RolloutLink
-from wam_nodes.rollout_recording import RolloutRecording
+from wam_nodes.link import Link
 
 SERVICES: Final[Mapping[str, Any]] = {
     '/executor/hold': Trigger,
@@ -33,33 +35,6 @@ SERVICES: Final[Mapping[str, Any]] = {
     '/recorder/stop_episode': StopEpisode,
 }
 _STATES: Final = frozenset(State)
-
-
-class Settings(Protocol):
-    """The parameters of both kinds of episodes; see rollout_plan and demonstration_plan."""
-
-    @property
-    def recorder_timeout_s(self) -> float:
-        """Wall time for the recorder to hear all that it must record."""
-
-    @property
-    def settle_timeout_s(self) -> float:
-        """For the arms to be still after the reset."""
-
-    @property
-    def settle_s(self) -> float:
-        """For which they must be still."""
-
-    @property
-    def settle_rad_s(self) -> float:
-        """Speed of a joint that counts as still, rad/s."""
-
-    @property
-    def home_after(self) -> bool:
-        """Whether the arms go to the start pose afterwards."""
-
-    def limits(self, time_limit_s: float) -> RolloutLimits:
-        """The limits of one episode."""
 
 
 class EpisodeSequence:
@@ -73,8 +48,8 @@ class EpisodeSequence:
     def __init__(
         self,
         name: str,
-        link: RolloutLink,
-        parameters: Settings,
+        link: Link,
+        parameters: EpisodeParameters,
         task: TaskSpec,
         time_limit_s: float,
         seed: int,
@@ -92,7 +67,7 @@ class EpisodeSequence:
         self._cancelled = cancelled
         self._complaints = complaints
         self._simulated = seed >= 0
-        self._arms = RolloutArms(link, parameters.settle_timeout_s, self._interrupted)
+        self._arms = EpisodeArms(link, parameters.settle_timeout_s, self._interrupted)
         self._scene = EpisodeScene(
             link,
             parameters.settle_s,
@@ -101,7 +76,12 @@ class EpisodeSequence:
             self._interrupted,
         )
         self._monitor: RolloutMonitor | None = None
-        self._recording = RolloutRecording(link, parameters.recorder_timeout_s, self._interrupted)
+        self._recording = EpisodeRecording(
+            link,
+            parameters.recorder_timeout_s,
+            parameters.recorder_silence_s,
+            self._interrupted,
+        )
         self.phase = 'resetting'
 
     # -- what is heard
@@ -131,6 +111,10 @@ class EpisodeSequence:
         """Notes since when the arms have been still."""
         self._scene.proprioception(message)
 
+    def diagnostics(self, message: DiagnosticArray) -> None:
+        """Takes what the nodes say of themselves: the recorder among them."""
+        self._recording.diagnostics(message)
+
     # -- what is known
 
     @property
@@ -148,16 +132,6 @@ class EpisodeSequence:
         """0..100, so far."""
         return self._monitor.score if self._monitor else 0.0
 
-    @property
-    def steps(self) -> int:
-        """Control ticks that followed what they shall."""
-        return self._monitor.steps if self._monitor else 0
-
-    @property
-    def episode(self) -> str:
-        """Directory of the recording; empty: there is none."""
-        return self._recording.episode
-
     # -- the steps
 
     async def prepare(self) -> None:
@@ -171,8 +145,12 @@ class EpisodeSequence:
     async def conclude(self) -> None:
         """What is left to do when the recording is closed. Raises WamError."""
 
-    async def run_through(self) -> tuple[Ending, float]:
-        """The whole episode and its seconds.
+    def report(self) -> None:
+        """Sends the feedback of this moment."""
+        raise NotImplementedError
+
+    async def run(self) -> dict[str, Any]:
+        """The whole episode: the fields of its action's result.
 
         What goes wrong on the way is an outcome, not an exception.
         """
@@ -196,7 +174,15 @@ class EpisodeSequence:
                 await after()
             except WamError as error:  # the outcome of the episode stands
                 problems.append(str(error))
-        return Ending(ending.outcome, '; '.join(problems)), duration_s
+        return {
+            'outcome': ending.outcome,
+            'score': self.score,
+            'stages': self.stages,
+            'episode': self._recording.episode,
+            'steps': self._monitor.steps if self._monitor else 0,
+            'duration_s': duration_s,
+            'message': '; '.join(problems),
+        }
 
     async def reset(self) -> None:
         """The scene of a simulated rig, or the arms of a real one. Raises WamError."""
@@ -254,6 +240,8 @@ class EpisodeSequence:
 
         def over() -> bool:
             ending = monitor.ending(self._link.now_ns())
+            if ending is None and (lost := self._recording.lost()):
+                ending = Ending('aborted', lost)
             if ending is not None:
                 endings.append(ending)
             return bool(endings)

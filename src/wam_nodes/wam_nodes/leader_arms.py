@@ -18,7 +18,7 @@ from wam_nodes import leader_motors
 from wam_nodes.arm_commands import ArmCommands
 from wam_nodes.arm_connection import ArmConnection
 from wam_nodes.leader_motors import Range
-from wam_nodes.rollout_link import RolloutLink
+from wam_nodes.link import Link
 from wam_nodes.teleop_parameters import Parameters
 
 FOLLOW: Final = 'follow'
@@ -39,7 +39,7 @@ class LeaderArms:
         node: Node,
         rig: RigSpec,
         settings: Parameters,
-        link: RolloutLink,
+        link: Link,
     ) -> None:
         self.state = UNTOUCHED
         self._settings = settings

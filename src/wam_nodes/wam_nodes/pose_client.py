@@ -8,8 +8,8 @@ from wam_msgs.msg import ExecutorState
 from wam_msgs.srv import GoToPose
 
 from wam_core.errors import WamError
+from wam_nodes.link import Link
 from wam_nodes.qos import EVERY
-from wam_nodes.rollout_link import RolloutLink
 
 _SERVICE: Final = '/executor/go_to_pose'
 
@@ -21,9 +21,7 @@ class PoseClient:
     margin_s: ROS time beyond what the executor expects to need.
     """
 
-    def __init__(
-        self, node: Node, link: RolloutLink, silence_timeout_s: float, margin_s: float
-    ) -> None:
+    def __init__(self, node: Node, link: Link, silence_timeout_s: float, margin_s: float) -> None:
         self._link = link
         self._silence_timeout_s = silence_timeout_s
         self._margin_s = margin_s

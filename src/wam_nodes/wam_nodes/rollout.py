@@ -1,129 +1,42 @@
 """Runs rollouts, one at a time: the action /rollout/run."""
 
-from typing import Any, Final
+from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.action import ActionServer, CancelResponse
-from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from std_srvs.srv import Trigger
 from wam_msgs.action import RunRollout
-from wam_msgs.msg import EpisodeEvent, ExecutorState, Proprioception, TaskState
-from wam_msgs.srv import ResetScene
 
-from wam_bringup.config import load_rig
-from wam_bringup.parameters import declare
-from wam_core.errors import WamError
-from wam_nodes.complaints import Complaints
-from wam_nodes.episode_scene import RESET_SCENE
-from wam_nodes.qos import EVERY, LATCHED
-from wam_nodes.rollout_link import RolloutLink
+from wam_nodes.episode_node import EpisodeNode
 from wam_nodes.rollout_plan import Parameters, plan_of
 from wam_nodes.rollout_sequence import SERVICES, RolloutSequence
 from wam_nodes.runner import run
 
-_FEEDBACK_S: Final = 0.2
 
-
-class RolloutNode(Node):
-    """A goal that can't be run is accepted and aborted: a rejection could not say why."""
+class RolloutNode(EpisodeNode[Parameters, RolloutSequence]):
+    """See ``EpisodeNode``."""
 
     def __init__(self) -> None:
-        super().__init__('rollout')
-        self._settings = declare(self, Parameters)
-        self._rig = load_rig(self._settings.rig)
-        self._sequence: RolloutSequence | None = None
-        self._link = RolloutLink(
-            self,
-            self._settings.service_timeout_s,
-            self._settings.retry_s,
-            self._settings.clock_timeout_s,
-        )
-        for name, kind in SERVICES.items():
-            self._link.connect(kind, name)
-        if self._rig.simulated:
-            self._link.connect(ResetScene, RESET_SCENE)
-            self.create_subscription(TaskState, '/task_state', self._task_state, LATCHED)
-        self._complaints = Complaints()
-        self.create_subscription(DiagnosticArray, '/diagnostics', self._complaints.add, EVERY)
-        self._events = self.create_publisher(EpisodeEvent, '/episode_event', EVERY)
-        self.create_subscription(ExecutorState, '/executor_state', self._executor_state, EVERY)
-        self.create_subscription(Proprioception, '/proprioception', self._proprioception, EVERY)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(_FEEDBACK_S, self._report, clock=steady)
+        super().__init__('rollout', RunRollout, Parameters, SERVICES)
         self.create_service(Trigger, '/rollout/end', self._end)
-        self._server = ActionServer(
-            self,
-            RunRollout,
-            '/rollout/run',
-            self._execute,
-            cancel_callback=lambda goal: CancelResponse.ACCEPT,
-        )
 
-    def destroy_node(self) -> None:
-        """Ends the action server first."""
-        self._server.destroy()
-        super().destroy_node()
-
-    def _executor_state(self, message: ExecutorState) -> None:
-        if self._sequence is not None:
-            self._sequence.executor_state(message)
-
-    def _task_state(self, message: TaskState) -> None:
-        if self._sequence is not None:
-            self._sequence.task_state(message)
-
-    def _proprioception(self, message: Proprioception) -> None:
-        if self._sequence is not None:
-            self._sequence.proprioception(message)
-
-    def _report(self) -> None:
-        if self._sequence is not None:
-            self._sequence.report()
-
-    def _end(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._sequence is None:
-            response.message = 'no rollout is running (/rollout/run)'
-        else:
-            response.message = self._sequence.finish('ended by a person (/rollout/end)')
-        response.success = not response.message
-        return response
-
-    async def _execute(self, goal_handle: Any) -> RunRollout.Result:
-        try:
-            sequence = self._begin(goal_handle)
-        except WamError as error:
-            self.get_logger().error(f'goal refused: {error}')
-            goal_handle.abort()
-            return RunRollout.Result(outcome='aborted', message=str(error))
-        try:
-            result = await sequence.run()
-        finally:
-            self._sequence = None
-        self.get_logger().info(f'{result.outcome or "not labelled"}: {result.message}')
-        if result.outcome != 'aborted':
-            goal_handle.succeed()
-        elif goal_handle.is_cancel_requested:
-            goal_handle.canceled()
-        else:
-            goal_handle.abort()
-        return result
-
-    def _begin(self, goal_handle: Any) -> RolloutSequence:
-        """Makes the sequence of a goal the running one. Raises WamError for a bad goal."""
-        if self._sequence is not None:
-            raise WamError('a rollout is running already: wait for its end, or cancel it')
-        plan = plan_of(goal_handle.request, self._rig)
-        self._sequence = RolloutSequence(
-            self._link,
-            self._settings,
-            plan,
-            tell=self._events.publish,
+    def make(self, goal_handle: Any) -> RolloutSequence:
+        """See ``EpisodeNode``."""
+        return RolloutSequence(
+            self.link,
+            self.settings,
+            plan_of(goal_handle.request, self.rig),
+            tell=self.events.publish,
             feedback=goal_handle.publish_feedback,
             cancelled=lambda: bool(goal_handle.is_cancel_requested),
-            complaints=self._complaints.text,
+            complaints=self.complaints.text,
         )
-        return self._sequence
+
+    def _end(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self.sequence is None:
+            response.message = 'no rollout is running (/rollout/run)'
+        else:
+            response.message = self.sequence.finish('ended by a person (/rollout/end)')
+        response.success = not response.message
+        return response
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from wam_msgs.srv import ResetPolicy, StartEpisode
 
 from wam_nodes import episode_sequence
 from wam_nodes.episode_sequence import EpisodeSequence
-from wam_nodes.rollout_link import RolloutLink
+from wam_nodes.link import Link
 from wam_nodes.rollout_plan import Parameters, Plan
 
 POLICY_RESET: Final = '/policy/reset'
@@ -25,7 +25,7 @@ class RolloutSequence(EpisodeSequence):
 
     def __init__(
         self,
-        link: RolloutLink,
+        link: Link,
         parameters: Parameters,
         plan: Plan,
         tell: Callable[[EpisodeEvent], None],
@@ -50,7 +50,7 @@ class RolloutSequence(EpisodeSequence):
         self._policy: ResetPolicy.Response | None = None
 
     def report(self) -> None:
-        """Sends the feedback of this moment."""
+        """See ``EpisodeSequence``."""
         message = RunRollout.Feedback(phase=self.phase)
         state = self._arms.state
         if self._monitor is not None and state is not None:
@@ -60,19 +60,6 @@ class RolloutSequence(EpisodeSequence):
             message.stage = self.stages[-1] if self.stages else ''
             message.score = self.score
         self._feedback(message)
-
-    async def run(self) -> RunRollout.Result:
-        """The whole rollout. What goes wrong on the way is an outcome, not an exception."""
-        ending, duration_s = await self.run_through()
-        return RunRollout.Result(
-            outcome=ending.outcome,
-            score=self.score,
-            stages=self.stages,
-            episode=self.episode,
-            steps=self.steps,
-            duration_s=duration_s,
-            message=ending.message,
-        )
 
     async def prepare(self) -> None:
         """See ``EpisodeSequence``."""

@@ -21,8 +21,8 @@ from wam_core.leader_engagement import LeaderEngagement
 from wam_nodes.conversions import nanoseconds, time_message, vector
 from wam_nodes.diagnostics import Diagnostics, Report
 from wam_nodes.leader_arms import FOLLOW, LEAD, SETTINGS, LeaderArms
+from wam_nodes.link import Link
 from wam_nodes.qos import EVERY
-from wam_nodes.rollout_link import RolloutLink
 from wam_nodes.runner import run
 from wam_nodes.teleop_parameters import Parameters
 
@@ -46,7 +46,7 @@ class TeleopNode(Node):
         self._engagement = LeaderEngagement(
             rig.lower, rig.upper, settings.period_ns, settings.near_rad, self._stale_ns
         )
-        self._link = RolloutLink(
+        self._link = Link(
             self, settings.service_timeout_s, settings.retry_s, settings.clock_timeout_s, SETTINGS
         )
         self._leaders = LeaderArms(self, rig, settings, self._link)

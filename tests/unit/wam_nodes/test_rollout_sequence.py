@@ -8,7 +8,7 @@ import pytest
 from wam_msgs.msg import ExecutorState, Proprioception
 
 from wam_bringup.config import load_task
-from wam_nodes.rollout_link import RolloutLink
+from wam_nodes.link import Link
 from wam_nodes.rollout_plan import Parameters, Plan
 from wam_nodes.rollout_sequence import RolloutSequence
 
@@ -16,7 +16,7 @@ from wam_nodes.rollout_sequence import RolloutSequence
 @pytest.fixture
 def sequence() -> RolloutSequence:
     plan = Plan(load_task('transfer_cube'), 'hold', 10.0, 'async', 0, record=False)
-    link = cast(RolloutLink, SimpleNamespace(now_ns=lambda: 0))
+    link = cast(Link, SimpleNamespace(now_ns=lambda: 0))
     return RolloutSequence(
         link,
         Parameters(),

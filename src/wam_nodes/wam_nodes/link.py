@@ -17,7 +17,7 @@ def _never() -> str:
     return ''
 
 
-class RolloutLink:
+class Link:
     """Awaitable calls and conditions for a coroutine on a node's single-threaded executor.
 
     service_timeout_s: for an answer, wall time, since a service may be what moves the ROS clock.

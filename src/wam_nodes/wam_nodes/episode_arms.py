@@ -9,19 +9,19 @@ from wam_msgs.srv import GoToPose
 
 from wam_core.errors import WamError
 from wam_nodes.conversions import nanoseconds
-from wam_nodes.rollout_link import RolloutLink
+from wam_nodes.link import Link
 
 _MOVING: Final = (ExecutorState.RUNNING, ExecutorState.HOLDING)
 
 
-class RolloutArms:
+class EpisodeArms:
     """Holds, opens and homes. The rollout hands it the executor's states.
 
     settle_timeout_s: on the ROS clock. interrupted: why to give up waiting; empty: go on.
     """
 
     def __init__(
-        self, link: RolloutLink, settle_timeout_s: float, interrupted: Callable[[], str]
+        self, link: Link, settle_timeout_s: float, interrupted: Callable[[], str]
     ) -> None:
         self._link = link
         self._settle_timeout_s = settle_timeout_s
