@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Before the first DDS participant of the process: Fast DDS reads them once.
@@ -11,3 +13,7 @@ os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault('MUJOCO_GL', 'egl')
 # Tensors are tiny here: threads would only wait for each other.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+# A slow machine is no failure.
+settings.register_profile('wam', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('wam')

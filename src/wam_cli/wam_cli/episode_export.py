@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from wam_cli import episode_filters
+from wam_cli.interruption import Interruption
 from wam_cli.usage import UsageError, usage
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def export(arguments: argparse.Namespace) -> int:
         choice = Choice(tuple(arguments.allow_mixed), arguments.skip_bad, arguments.jobs)
     paths = episode_filters.chosen(arguments)
     try:
-        with _bars() as progress:
+        with Interruption() as interruption, _bars(interruption) as progress:
             done = write(made, paths, arguments.out, settings, choice, progress)
     except KeyboardInterrupt:
         print(
@@ -107,13 +108,14 @@ def _option(word: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _bars() -> Iterator['Report']:
-    """Progress on standard error."""
+def _bars(interruption: Interruption) -> Iterator['Report']:
+    """Progress on standard error; whoever reports it is where an interrupt comes through."""
     columns = TextColumn('{task.description}'), BarColumn(), TextColumn('{task.percentage:3.0f} %')
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         tasks: dict[str, TaskID] = {}
 
         def tell(what: str, done: int, total: int) -> None:
+            interruption.check()
             if what not in tasks:
                 tasks[what] = bar.add_task(_TITLES[what])
             bar.update(tasks[what], completed=done, total=total)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM for a command that runs rclpy."""
+"""Ctrl-C and SIGTERM for a command that runs rclpy or processes of its own."""
 
 import signal
 from collections.abc import Sequence
@@ -16,8 +16,15 @@ class Interruption:
         self, numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
     ) -> None:
         self._wanted = False
-        for number in numbers:
-            signal.signal(number, self._want)
+        self._before = {number: signal.signal(number, self._want) for number in numbers}
+
+    def __enter__(self) -> 'Interruption':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Puts back what handled the signals before; for a command that others call, too."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
     def check(self) -> None:
         """Raises KeyboardInterrupt once for each time that somebody asked."""
