@@ -26,33 +26,56 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help='one self-contained page; for several recordings: a folder of such pages',
     )
     how.add_argument('--json', action='store_true', help='one JSON object')
+    parser.add_argument(
+        '--pictures',
+        choices=('auto', 'yes', 'no'),
+        default='auto',
+        help='thumbnails of each camera below the text; auto: on a terminal with 256 colours or '
+        'more, unless NO_COLOR is set; yes: also for `less -R`',
+    )
     parser.set_defaults(run=show)
 
 
 def show(arguments: argparse.Namespace) -> int:
     """Shows what happened in the newest recording, or in those that are named or fit the filters.
 
-    Summary, verification, timeline of events, joints, grippers, streams; pictures on a page only.
+    Summary, verification, timeline of events, joints, grippers, streams, pictures.
     """
-    from wam_data.report.gather import gather
-
     asked = episode_filters.selection(arguments)
     if asked == type(asked)(complete='any'):
         arguments.episodes = [episode_filters.LATEST]
+    if arguments.pictures != 'auto' and (arguments.html or arguments.json):
+        raise UsageError(
+            f'--pictures {arguments.pictures}: for the terminal only; a page always has pictures, '
+            'JSON never'
+        )
     paths = episode_filters.chosen(arguments)
     if arguments.html:
         return _pages(paths, arguments.html)
-    # A terminal shows no thumbnails, and a program can take the frames themselves.
-    contents = (gather(path, shots=0) for path in paths)
-    if arguments.json:
-        from wam_data.report.as_json import as_json
+    return _json(paths) if arguments.json else _texts(paths, arguments.pictures)
 
-        print(json.dumps({'episodes': [as_json(content) for content in contents]}))
-    else:
-        from wam_data.report.text import text
 
-        for content in contents:
-            print(text(content))
+def _json(paths: Sequence[Path]) -> int:
+    from wam_data.report.as_json import as_json
+    from wam_data.report.gather import gather
+
+    # A program can take the frames themselves.
+    episodes = [as_json(gather(path, shots=0)) for path in paths]
+    print(json.dumps({'episodes': episodes}))
+    return 0
+
+
+def _texts(paths: Sequence[Path], pictures: str) -> int:
+    from wam_cli.contact_sheet import contact_sheet, per_row, screen
+    from wam_data.report.gather import gather
+    from wam_data.report.text import text
+
+    console = screen(pictures)
+    for path in paths:
+        content = gather(path, shots=per_row(console.width) if console else 0)
+        print(text(content))
+        if console:
+            console.print(contact_sheet(content, console.width))
     return 0
 
 

@@ -59,7 +59,8 @@ class Shot:
 
 @dataclass(frozen=True)
 class Content:
-    """All of it. shots: camera -> thumbnails. spread_ms: median, 99th percentile, largest, of
+    """All of it. frames: camera -> how many came. shots: camera -> thumbnails; () where no frame
+    came, or none can be decoded. spread_ms: median, 99th percentile, largest, of
     the frames that the cameras took nearest to each other; None for fewer than two cameras.
     """
 
@@ -76,6 +77,7 @@ class Content:
     events: tuple[Event, ...]
     chunks: tuple[Chunk, ...]
     underruns: int
+    frames: Mapping[str, int]
     shots: Mapping[str, tuple[Shot, ...]]
     spread_ms: tuple[float, float, float] | None
 

@@ -89,6 +89,12 @@ def _dropped(content: Content) -> str:
     return f'{content.manifest.dropped} dropped, {missing} missing'
 
 
+def no_pictures(content: Content, camera: str) -> str:
+    """Why a camera has no thumbnails."""
+    frames = content.frames[camera]
+    return f'none of {frames} frames can be decoded' if frames else 'no frame was recorded'
+
+
 def stream_rows(content: Content) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Heads, and one row for each topic that has messages."""
     rows: list[tuple[str, ...]] = [

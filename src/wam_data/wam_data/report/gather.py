@@ -1,6 +1,7 @@
 """Reads an episode once and keeps what a report tells."""
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -93,8 +94,6 @@ class _Collector:
         self._chunks: list[Chunk] = []
         self._merged: int | None = None  # chunks and underruns as of the last tick
         self._underruns = 0
-        self._frames: dict[str, list[int]] = {}
-        self._shots: dict[str, list[Shot]] = {}
         step = (last - self._start_ns) / max(shots, 1)
         self._due = [self._start_ns + (number + 0.5) * step for number in range(shots)]
         self._handlers: dict[str, Callable[[float, Any], None]] = {
@@ -103,8 +102,14 @@ class _Collector:
             '/executor_state': self._executor,
             '/episode_event': self._event,
         }
-        cameras = {name for name, kind in reader.topics.items() if kind in (IMAGE, COMPRESSED)}
-        self.wanted = cameras | (self._handlers.keys() & reader.topics.keys())
+        kinds = sorted(reader.topics.items())
+        cameras = [name for name, kind in kinds if kind in (IMAGE, COMPRESSED)]
+        self._names = camera_names(cameras)
+        self._frames: dict[str, list[int]] = {topic: [] for topic in cameras}
+        self._shots: dict[str, list[Shot]] = {topic: [] for topic in cameras}
+        self._taken = dict.fromkeys(cameras, 0)  # moments of _due that are done with
+        self._newest: dict[str, Message] = {}
+        self.wanted = {*cameras, *(self._handlers.keys() & reader.topics.keys())}
 
     def take(self, message: Message) -> None:
         """Each wanted message, in order of receipt."""
@@ -138,15 +143,28 @@ class _Collector:
         self._events.append(Event(t_s, fields.node, fields.kind, fields.text))
 
     def _frame(self, message: Message) -> None:
-        stamps = self._frames.setdefault(message.topic, [])
-        stamps.append(message.publish_time_ns)
-        shots = self._shots.setdefault(message.topic, [])
-        if len(shots) < len(self._due) and message.publish_time_ns >= self._due[len(shots)]:
-            shots.append(Shot(self._seconds(message.publish_time_ns), thumbnail(message)))
+        self._frames[message.topic].append(message.publish_time_ns)
+        self._newest[message.topic] = message
+        # One frame for all moments that passed while nothing came, not as many as moments.
+        passed = bisect_right(self._due, message.publish_time_ns)
+        if passed > self._taken[message.topic]:
+            self._shoot(message)
+            self._taken[message.topic] = passed
+
+    def _shoot(self, message: Message) -> None:
+        shot = Shot(self._seconds(message.publish_time_ns), thumbnail(message))
+        self._shots[message.topic].append(shot)
+
+    def _shoot_what_ended_early(self) -> None:
+        for topic, message in self._newest.items():
+            if self._due and not self._shots[topic]:
+                with suppress(WamError):  # as above
+                    self._shoot(message)
 
     def content(self, episode: Path, verification: VerificationReport) -> Content:
         """When all messages were taken."""
-        spreads = camera_spreads([np.array(stamps) for stamps in self._frames.values()])
+        self._shoot_what_ended_early()
+        spreads = camera_spreads([np.array(stamps) for stamps in self._frames.values() if stamps])
         return Content(
             episode,
             self._manifest,
@@ -161,7 +179,8 @@ class _Collector:
             tuple(sorted(self._events, key=lambda event: event.t_s)),
             tuple(self._chunks),
             sum(event.kind == UNDERRUN for event in self._events),
-            {camera_name(topic): tuple(shots) for topic, shots in sorted(self._shots.items())},
+            {self._names[topic]: len(stamps) for topic, stamps in self._frames.items()},
+            {self._names[topic]: tuple(shots) for topic, shots in self._shots.items()},
             _summary_ms(spreads) if spreads.size else None,
         )
 
@@ -177,6 +196,9 @@ def _summary_ms(spreads_ns: NDArray[np.int64]) -> tuple[float, float, float]:
     return float(median), float(high), float(largest)
 
 
-def camera_name(topic: str) -> str:
-    """The first part of a camera's topic: drivers run in a namespace of the camera's name."""
-    return topic.strip('/').split('/')[0]
+def camera_names(topics: Sequence[str]) -> dict[str, str]:
+    """Topic -> its first part, as drivers run in a namespace of the camera's name; the whole of
+    it where several begin alike."""
+    first = {topic: topic.strip('/').split('/')[0] for topic in topics}
+    names = list(first.values())
+    return {topic: name if names.count(name) == 1 else topic for topic, name in first.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from wam_core.joints import ARM_JOINTS, GRIPPERS, JOINT_NAMES, SIDE_SLICES, SIDES
 from wam_data.report.content import Content
-from wam_data.report.facts import facts, stream_rows, title, verdict
+from wam_data.report.facts import facts, no_pictures, stream_rows, title, verdict
 from wam_data.report.style import STYLE
 from wam_data.report.svg import Line, joint_plot, timeline
 
@@ -63,7 +63,11 @@ def _summary(content: Content) -> Iterator[str]:
 
 def _pictures(content: Content) -> Iterator[str]:
     for camera, shots in content.shots.items():
-        yield f'<h3>{escape(camera)}</h3><div class="sheet">'
+        yield f'<h3>{escape(camera)}</h3>'
+        if not shots:
+            yield f'<p>{no_pictures(content, camera)}</p>'
+            continue
+        yield '<div class="sheet">'
         for shot in shots:
             data = base64.b64encode(shot.jpeg).decode()
             about = f'{escape(camera)} at {shot.t_s:.1f} s'
