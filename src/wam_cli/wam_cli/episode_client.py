@@ -79,13 +79,15 @@ class EpisodeClient:
         """Stops the arms, latched, and says whether an executor listens."""
         return self._switch.press(reason)
 
-    def present(self, within_s: float) -> bool:
-        """Whether somebody offers the action, or does within that time."""
+    def find(self, within_s: float, command: str) -> None:
+        """Waits until somebody offers the action. command: what starts those who do.
+
+        Raises WamError when nobody does within that time.
+        """
         if not self.until(self._client.server_is_ready, within_s):
-            return False
+            raise WamError(f'{self._name}: nobody offers it; `{command}` starts what does')
         # We know of the server; Fast DDS drops its answers as long as it doesn't know of us.
         self.until(lambda: False, _DISCOVERY_S)
-        return True
 
     def refuse_foreign(self) -> None:
         """Raises WamError when a graph runs already: its episodes would be taken for our own."""

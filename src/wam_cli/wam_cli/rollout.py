@@ -2,33 +2,27 @@
 
 import argparse
 import json
-from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 from wam_bringup.config import load_policy, load_rig, load_task, reference
 from wam_bringup.graph import graph
 from wam_cli import parking
-from wam_cli.episode_command import check, run_episodes
+from wam_cli.episode_command import EpisodeCommand, check, run_episodes
 from wam_cli.usage import UsageError, usage
 from wam_cli.user import user
-from wam_core.errors import WamError
 from wam_core.executor_config import MODES
 
 if TYPE_CHECKING:
     from wam_cli.episode_client import Episode
     from wam_cli.graph_session import GraphSession
-    from wam_cli.interruption import Interruption
     from wam_cli.rollout_client import RolloutClient
 
-_READY_S: Final = 120.0  # for the graph to offer the action
 _ENTER: Final = ('\r', '\n')
 _POLICY: Final = 'a name in config/policies, a path of a .yaml file, or a policy directory'
 _OPTIONS: Final = "over the policy file's `options`, e.g. '{planning: {candidates: 4}}'"
 _TELEOP: Final = 'with leaders, for a person who takes over (keys t and p of `wam operator`)'
-_ATTACH_S: Final = 10.0  # to discover a graph that should run already
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +62,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the episodes. Returns the exit code."""
     with usage():
         words = _graph_arguments(arguments)
-    return run_episodes(arguments, partial(_run_episodes, arguments, words))
+    from wam_cli.rollout_client import RolloutClient
+    from wam_cli.status import Status
+
+    command = EpisodeCommand(
+        'rollout',
+        words,
+        Status(title=_title(arguments, 0)),
+        RolloutClient,
+        partial(_ask, arguments),
+        preview=not arguments.no_preview,
+    )
+    return run_episodes(arguments, command)
 
 
 def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
@@ -112,39 +117,6 @@ def _policy_options(arguments: argparse.Namespace) -> str:
     if not (episode / 'episode.json').is_file():
         raise UsageError(f'--episode {arguments.episode}: no episode.json there')
     return json.dumps({'episode': str(episode)})
-
-
-def _run_episodes(
-    arguments: argparse.Namespace,
-    words: Sequence[str],
-    stream: TextIO,
-    interruption: 'Interruption',
-) -> 'tuple[list[Episode], list[str]]':
-    from wam_cli.graph_session import GraphSession
-    from wam_cli.previews import previews
-    from wam_cli.rollout_client import RolloutClient
-    from wam_cli.status import Display, Status
-
-    status = Status(title=_title(arguments, 0))
-    with ExitStack() as stack:
-        display = stack.enter_context(Display(stream))
-        session = GraphSession('rollout', words, status, display, interruption)
-        stack.enter_context(session.key)
-        client = RolloutClient(status, session.tick)
-        session.stop_arms = client.stop
-        stack.callback(client.close)
-        if not arguments.attach:
-            client.refuse_foreign()
-            stack.enter_context(session.graph)
-        if not client.present(_ATTACH_S if arguments.attach else _READY_S):
-            raise WamError('/rollout/run: nobody offers it; `wam up rollout` starts what does')
-        episodes = _ask(arguments, session, client)
-        status.title, status.phase = 'all episodes done', 'stopping the graph'
-        session.stop_graph()
-    if arguments.no_preview:
-        return episodes, []
-    recorded = [Path(episode.episode) for episode in episodes if episode.episode]
-    return episodes, previews(recorded, display, interruption)
 
 
 def _ask(

@@ -1,28 +1,22 @@
 """``wam teleop``: records demonstrations of a person with leader arms, one after the other."""
 
 import argparse
-from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 from wam_bringup.config import load_rig, load_task, reference
 from wam_bringup.graph import graph
 from wam_cli import parking
-from wam_cli.episode_command import check, run_episodes
+from wam_cli.episode_command import EpisodeCommand, check, run_episodes
 from wam_cli.usage import UsageError, usage
 from wam_cli.user import user
-from wam_core.errors import WamError
 
 if TYPE_CHECKING:
     from wam_cli.episode_client import Episode
     from wam_cli.graph_session import GraphSession
-    from wam_cli.interruption import Interruption
     from wam_cli.teleop_client import TeleopClient
 
-_READY_S: Final = 120.0  # for the graph to offer the action
-_ATTACH_S: Final = 10.0  # to discover a graph that should run already
 _ENTER: Final = ('\r', '\n')
 _WAITING: Final = 'close both grippers to begin'
 _RUNNING: Final = 'hold both grippers wide open to end'
@@ -64,7 +58,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Records the demonstrations. Returns the exit code."""
     with usage():
         words = _graph_arguments(arguments)
-    return run_episodes(arguments, partial(_record, arguments, words))
+    from wam_cli.status import Status
+    from wam_cli.teleop_client import TeleopClient
+
+    command = EpisodeCommand(
+        'teleop',
+        words,
+        Status(title=_title(arguments, 0), chunks=None, underruns=None),
+        TeleopClient,
+        partial(_ask, arguments),
+        preview=arguments.preview,
+    )
+    return run_episodes(arguments, command)
 
 
 def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
@@ -88,38 +93,6 @@ def _graph_arguments(arguments: argparse.Namespace) -> list[str]:
         given['parameters'] = str(Path(arguments.parameters).absolute())
     graph('teleop').resolve(given)
     return [*(f'{name}:={value}' for name, value in given.items()), '--park', arguments.park]
-
-
-def _record(
-    arguments: argparse.Namespace,
-    words: Sequence[str],
-    stream: TextIO,
-    interruption: 'Interruption',
-) -> 'tuple[list[Episode], list[str]]':
-    from wam_cli.graph_session import GraphSession
-    from wam_cli.previews import previews
-    from wam_cli.status import Display, Status
-    from wam_cli.teleop_client import ACTION, TeleopClient
-
-    status = Status(title=_title(arguments, 0), chunks=None, underruns=None)
-    with ExitStack() as stack:
-        display = stack.enter_context(Display(stream))
-        session = GraphSession('teleop', words, status, display, interruption)
-        stack.enter_context(session.key)
-        client = TeleopClient(status, session.tick)
-        session.stop_arms = client.stop
-        stack.callback(client.close)
-        if not arguments.attach:
-            client.refuse_foreign()
-            stack.enter_context(session.graph)
-        if not client.present(_ATTACH_S if arguments.attach else _READY_S):
-            raise WamError(f'{ACTION}: nobody offers it; `wam up teleop` starts what does')
-        episodes = _ask(arguments, session, client)
-        status.title, status.phase = 'all demonstrations done', 'stopping the graph'
-        status.hint = status.complaint = ''
-        session.stop_graph()
-    recorded = [Path(episode.episode) for episode in episodes if episode.episode]
-    return episodes, previews(recorded, display, interruption) if arguments.preview else []
 
 
 def _ask(

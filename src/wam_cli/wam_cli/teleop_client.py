@@ -11,7 +11,6 @@ from wam_msgs.action import RunDemonstration
 from wam_cli.episode_client import Episode, EpisodeClient
 from wam_cli.status import Status
 
-ACTION: Final = '/demonstration/run'
 _BEGIN: Final = '/demonstration/begin'
 _WITH_LEADERS: Final = ('aligning', 'waiting', 'running')  # before, they may still be starting
 _END: Final = '/demonstration/end'
@@ -35,7 +34,7 @@ class TeleopClient(EpisodeClient):
     """
 
     def __init__(self, status: Status, tick: Callable[[], None]) -> None:
-        super().__init__(RunDemonstration, ACTION, status, tick)
+        super().__init__(RunDemonstration, '/demonstration/run', status, tick)
         self.hints: dict[str, str] = {}
         self._services = {
             phase: self.node.create_client(Trigger, name)
