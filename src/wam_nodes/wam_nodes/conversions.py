@@ -8,6 +8,7 @@ import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Pose
 from numpy.typing import NDArray
+from sensor_msgs.msg import JointState
 from wam_msgs.msg import FrameSet
 
 from wam_core.errors import WamError
@@ -33,6 +34,12 @@ def duration_message(nanoseconds: int) -> Duration:
     """The Duration message of nanoseconds; may be negative."""
     sec, nanosec = divmod(nanoseconds, _SECOND_NS)
     return Duration(sec=sec, nanosec=nanosec)
+
+
+def joint_state_fields(message: JointState) -> tuple[int, Any, Any, Any, Any]:
+    """What ``ArmPairing.add`` takes of a joint state."""
+    stamp_ns = nanoseconds(message.header.stamp)
+    return stamp_ns, message.name, message.position, message.velocity, message.effort
 
 
 def vector(values: Any) -> Vector:

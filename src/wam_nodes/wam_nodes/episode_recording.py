@@ -57,8 +57,10 @@ class EpisodeRecording:
 
     async def stop(self, request: StopEpisode.Request) -> None:
         """Closes it with this outcome. Raises WamError when the recorder refuses."""
+        # A dead recorder may seem to be there, and only its successor answers.
+        lost = bool(self.lost())
         self.running = False
-        answer = await self._link.call('/recorder/stop_episode', request)
+        answer = await self._link.call('/recorder/stop_episode', request, repeatable=lost)
         if not answer.accepted:
             raise WamError(f'/recorder/stop_episode: {answer.message}')
         self.episode = answer.episode

@@ -32,7 +32,10 @@ _MIDDLE: Final = 0.5  # opening that a gripper is left at for the gesture: neith
 
 
 class LeaderArms:
-    """One change of hands at a time. The node hands it what is measured."""
+    """One change of hands at a time. The node hands it what is measured.
+
+    connections: one of each leader.
+    """
 
     def __init__(
         self,
@@ -46,7 +49,7 @@ class LeaderArms:
         self._link = link
         self._log = node.get_logger().info
         self._robots = tuple(rig.leaders[side] for side in SIDES)
-        self._arms = [
+        self.connections = [
             ArmConnection(node, robot, settings.service_timeout_s, SETTINGS)
             for robot in self._robots
         ]
@@ -65,7 +68,7 @@ class LeaderArms:
     @property
     def faults(self) -> tuple[str, ...]:
         """Why a leader can't be used right now."""
-        return tuple(arm.fault for arm in self._arms if arm.fault)
+        return tuple(arm.fault for arm in self.connections if arm.fault)
 
     @property
     def doing(self) -> str:
@@ -74,7 +77,7 @@ class LeaderArms:
 
     def close(self) -> None:
         """Ends the arms' threads."""
-        for arm in self._arms:
+        for arm in self.connections:
             arm.close()
 
     def measured(self, position: Vector) -> None:
@@ -168,9 +171,9 @@ class LeaderArms:
     async def _each(self, job: Callable[..., Range | None], what: str) -> list[Range | None]:
         deadline = time.monotonic() + self._settings.service_timeout_s
         # At start-up both are yet to be found.
-        while not all(arm.found for arm in self._arms) and time.monotonic() < deadline:
+        while not all(arm.found for arm in self.connections) and time.monotonic() < deadline:
             await self._link.pause(_POLL_S)
-        return [await arm.run(partial(job, log=self._log), what) for arm in self._arms]
+        return [await arm.run(partial(job, log=self._log), what) for arm in self.connections]
 
     async def _compensate(self, on: bool) -> None:
         for robot in self._robots:

@@ -1,4 +1,4 @@
-"""Asks the motors of all followers how they are, a little at a time."""
+"""Asks the motors of several arms how they are, a little at a time."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -41,11 +41,19 @@ class HealthPolls:
     """Publishes /motor_health, one message per arm and period; less often for a slow arm.
 
     rate_hz: of each arm, on the ROS clock. The reads of all arms are spread evenly over the
-    period: on the bus each one stands between two cycles of the driver.
+    period: on the bus each one stands between two cycles of the driver. settings: where rate_hz
+    is set, for error messages.
     """
 
-    def __init__(self, node: Node, arms: Sequence[ArmConnection], rate_hz: float) -> None:
+    def __init__(
+        self,
+        node: Node,
+        arms: Sequence[ArmConnection],
+        rate_hz: float,
+        settings: str = 'config/arms.yaml',
+    ) -> None:
         self._node = node
+        self._settings = settings
         self._arms = arms
         self._rounds = {arm.robot: _Rounds(self._now_ns()) for arm in arms}
         self._newest: dict[str, ArmHealth] = {}
@@ -81,7 +89,7 @@ class HealthPolls:
             if age_s > limit_s and not arm.fault:
                 found.append(
                     f'{arm.robot}: no health for {age_s:.1f} s, allowed {limit_s:g} '
-                    f'(health_rate_hz of config/arms.yaml); under way: {arm.activity}; '
+                    f'(health_rate_hz of {self._settings}); under way: {arm.activity}; '
                     f'answers that lacked motors: {rounds.values.short}'
                 )
         return tuple(found)

@@ -14,7 +14,7 @@ from wam_core.arm_pairing import ArmPairing, RigState
 from wam_core.joints import ARM_SLICES
 from wam_core.kinematics import forward
 from wam_core.options import parameter
-from wam_nodes.conversions import nanoseconds, pose_message, time_message
+from wam_nodes.conversions import joint_state_fields, pose_message, time_message
 from wam_nodes.diagnostics import Diagnostics, Report
 from wam_nodes.qos import EVERY
 from wam_nodes.runner import run
@@ -55,15 +55,7 @@ class ProprioceptionNode(Node):
         StreamStatusPublisher(self, 'arm', self._newest)
 
     def _joint_state(self, side: str, message: JointState) -> None:
-        states = self._pairing.add(
-            side,
-            nanoseconds(message.header.stamp),
-            message.name,
-            message.position,
-            message.velocity,
-            message.effort,
-        )
-        for state in states:
+        for state in self._pairing.add(side, *joint_state_fields(message)):
             self._proprioception.publish(proprioception_message(state))
             self._published += 1
 

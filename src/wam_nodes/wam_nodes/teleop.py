@@ -18,10 +18,11 @@ from wam_core.arm_pairing import ArmPairing, RigState
 from wam_core.errors import WamError
 from wam_core.gesture import Gesture, GestureWatch
 from wam_core.leader_engagement import LeaderEngagement
-from wam_nodes.conversions import nanoseconds, time_message, vector
+from wam_nodes.conversions import joint_state_fields, nanoseconds, time_message, vector
 from wam_nodes.diagnostics import Diagnostics, Report
 from wam_nodes.leader_arms import FOLLOW, LEAD, SETTINGS, LeaderArms
 from wam_nodes.link import Link
+from wam_nodes.motor_health import HealthPolls
 from wam_nodes.qos import EVERY
 from wam_nodes.runner import run
 from wam_nodes.teleop_parameters import Parameters
@@ -50,6 +51,9 @@ class TeleopNode(Node):
             self, settings.service_timeout_s, settings.retry_s, settings.clock_timeout_s, SETTINGS
         )
         self._leaders = LeaderArms(self, rig, settings, self._link)
+        self._health = HealthPolls(
+            self, self._leaders.connections, settings.health_rate_hz, SETTINGS
+        )
         self._gestures = GestureWatch(settings.gestures)
         self._events = self.create_publisher(EpisodeEvent, '/episode_event', EVERY)
         self._source, self._generation = '', 0
@@ -77,15 +81,7 @@ class TeleopNode(Node):
         super().destroy_node()
 
     def _joint_state(self, side: str, message: JointState) -> None:
-        states = self._pairing.add(
-            side,
-            nanoseconds(message.header.stamp),
-            message.name,
-            message.position,
-            message.velocity,
-            message.effort,
-        )
-        for state in states:
+        for state in self._pairing.add(side, *joint_state_fields(message)):
             self._lead(state)
 
     def _lead(self, state: RigState) -> None:
@@ -175,6 +171,7 @@ class TeleopNode(Node):
         if refused > self._refused:
             faults.append(f'joint state refused: {self._pairing.last_refusal}')
         self._refused = refused
+        faults += self._health.faults + self._health.overdue
         faults += [text for text in (self._engagement.fault, self._fault) if text]
         if self._source == SOURCE and self._engagement.beyond:
             faults.append(f'beyond the followers: {", ".join(self._engagement.beyond)}')
@@ -183,7 +180,7 @@ class TeleopNode(Node):
         return Report(
             tuple(faults),
             self._leaders.faults,
-            {**leading, 'published': self._published, **counts},
+            {**leading, 'published': self._published, **counts, **self._health.values},
         )
 
 

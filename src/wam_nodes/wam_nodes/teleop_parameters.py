@@ -62,6 +62,10 @@ class Parameters:
     service_timeout_s: float = parameter(
         10.0, 'wall time for an arm to answer', unit='s', lower=0.5, upper=120.0
     )
+    health_rate_hz: float = parameter(
+        1.0, "at which the health of each leader's motors is published", unit='Hz',
+        lower=0.1, upper=10.0,
+    )  # fmt: skip
     retry_s: float = parameter(
         2.0, 'wall time after which a request without an answer is repeated', unit='s',
         lower=0.1, upper=600.0,

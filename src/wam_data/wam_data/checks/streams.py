@@ -13,7 +13,7 @@ from wam_data.manifest import EpisodeManifest
 from wam_data.reader import Message
 
 _Stamps = NDArray[np.int64]
-_MANY_PUBLISHERS = ('/diagnostics', '/episode_event', '/stream_status')
+_MANY_PUBLISHERS = ('/diagnostics', '/episode_event', '/motor_health', '/stream_status')
 """Topics whose stamps come from several nodes, and so in any order."""
 _SENSORS = (IMAGE, COMPRESSED, 'sensor_msgs/msg/JointState', 'wam_msgs/msg/Proprioception')
 """Types whose stamps are new with each message, and not older than their transport takes."""
