@@ -19,6 +19,8 @@ def test_the_recorder_beside_others(stack: Any) -> None:
         '2',
         '--peer-seconds',
         '1',
+        '--kills',
+        '1',
         '--folder',
         str(stack.folder),
     )
@@ -29,6 +31,15 @@ def test_the_recorder_beside_others(stack: Any) -> None:
     assert numbers['written'] > 0
     assert {'p50', 'p99', 'p99_9', 'max'} == {*numbers['executor_lateness_ms']['without']}
     assert numbers['executor_lateness_ms']['with']['p99'] > 0
+    bare = numbers['executor_lateness_ms']['bare']
+    assert {*bare['without']} == {*bare['with']} == {'p50', 'p99', 'p99_9', 'max'}
+    killed = numbers['killed']
+    (episode,) = killed['recovered']
+    assert killed['kills'] == 1
+    assert killed['lost_s'] == {'p50': episode['lost_s'], 'max': episode['lost_s']}
+    assert episode['lost_s'] >= 0
+    assert episode['messages'] > 0
+    assert episode['chunks_bad'] == 0
     others = numbers['peers']
     assert {*others} == {'rosbags', 'lerobot'}
     assert others['rosbags'] is not None, command.output
@@ -43,7 +54,13 @@ def test_the_recorder_beside_others(stack: Any) -> None:
     assert not [path for path in stack.folder.iterdir() if path.name.startswith('tmp')]
 
 
-def test_what_cannot_be_measured_is_refused(stack: Any) -> None:
-    command = stack.run('bench', 'recorder', '--seconds', '0.5')
+@pytest.mark.parametrize(
+    ('option', 'value', 'text'),
+    [('--seconds', '0.5', 'a run takes at least 1 s'), ('--kills', '-1', 'expected 0 or more')],
+)
+def test_what_cannot_be_measured_is_refused(
+    stack: Any, option: str, value: str, text: str
+) -> None:
+    command = stack.run('bench', 'recorder', f'{option}={value}')
     assert command.wait() != 0
-    assert '--seconds 0.5: a run takes at least 1 s' in command.output
+    assert f'{option} {value}: {text}' in command.output

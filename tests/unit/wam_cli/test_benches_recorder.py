@@ -7,7 +7,8 @@ from wam_bringup.config import load_rig
 from wam_cli.benches import peers
 from wam_cli.benches.recorder import Bench, Round
 from wam_cli.benches.recorder_load import joints, pictures, stamped
-from wam_cli.benches.recorder_writers import Written, arm_topics, lerobot
+from wam_cli.benches.recorder_scene import Lateness, parts, sent
+from wam_cli.benches.recorder_writers import Written, arm_topics, lerobot, recorded_topics
 from wam_core.errors import WamError
 from wam_data.cdr import header_stamp_ns
 from wam_data.cdr_image import read_image
@@ -49,6 +50,16 @@ def test_the_arms_of_a_rig() -> None:
     assert arm_topics(load_rig('aloha')) == [f'/{side}/joint_states' for side in sides]
 
 
+def test_the_load_is_all_that_a_rig_publishes() -> None:
+    rig = load_rig('aloha')
+    assert sum(len(part.topics) for part in parts(rig)) == 8
+    assert sent(rig, 600.0) == 4 * 60 * 600 + 4 * 100 * 600
+    names = recorded_topics(rig)
+    assert {*names} == {topic for part in parts(rig) for topic in part.topics}
+    assert names[CAMERA] == f'{CAMERA}/compressed'
+    assert names['/leader_left/joint_states'] == '/leader_left/joint_states'
+
+
 def test_a_writer_that_is_not_installed_is_not_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,8 +73,8 @@ def test_a_writer_that_is_not_installed_is_not_measured(
 
 def test_the_figures_of_a_round() -> None:
     written = Written(messages=90, cpu_s=5.0, peak_rss_mb=100.0, bytes=2000)
-    lateness_ms = {'p99': 1.0}
-    figures = Round(100, 10.0, 0.0, lateness_ms, written).figures()
+    lateness = Lateness({'p99': 1.0}, {'p99': 0.5})
+    figures = Round(100, 10.0, 0.0, lateness, written).figures()
     assert figures == {
         'written': 90,
         'lost': 10,

@@ -28,8 +28,15 @@ def test_show_says_what_was_imported(imported: Path, capsys: pytest.CaptureFixtu
     text = capsys.readouterr().out
     for record in description['weights']['files'].values():
         assert record['sha256'] in text
-    for words in ('5      action chunk', 'fold shirt', '488 network evaluations', '2156 tokens'):
+    for words in ('5      action chunk', 'fold shirt', '8 candidates', '2156 tokens'):
         assert words in text
+    assert '488 network evaluations' in text
+
+
+def test_show_counts_one_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['policy', 'show', 'cosmos:tiny']) == 0
+    said = 'each answer: 1 candidate, parallel, 1 denoising run, 10 network evaluations,'
+    assert said in capsys.readouterr().out
 
 
 def test_show_draws_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

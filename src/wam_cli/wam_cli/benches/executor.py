@@ -13,7 +13,14 @@ from typing import Any, Final
 
 from wam_bringup.config import config_directory
 from wam_cli.benches import peers
-from wam_cli.benches.lateness import behind_ms, drift_ms, figures, lost_periods, slots_of_timer
+from wam_cli.benches.lateness import (
+    behind_ms,
+    drift_ms,
+    figures,
+    lost_periods,
+    percentiles,
+    slots_of_timer,
+)
 from wam_cli.benches.processes import (
     cpu_s,
     expect,
@@ -46,7 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, object]:
-    """The figures: lateness, drift, missed ticks and CPU share of each loop."""
+    """The figures: lateness, drift, missed ticks and CPU share of each loop.
+
+    bare: the lateness of one that only sleeps, at the executor's priority: the machine's share.
+    """
     if args.seconds < 1:
         raise WamError(f'--seconds {args.seconds:g}: a run takes at least 1 s')
     with ExitStack() as stack:
@@ -59,21 +69,24 @@ def run(args: argparse.Namespace) -> dict[str, object]:
             name: stack.enter_context(process('loops', [name, str(_RATE_HZ)], variables, python))
             for name, python in _pythons().items()
         }
-        for started in (traffic, *loops.values()):
+        bare = stack.enter_context(process('bare', [str(_RATE_HZ)], variables))
+        for started in (traffic, bare, *loops.values()):
             expect(started, 'ready')
         for _ in range(os.cpu_count() or 1 if args.load != 'none' else 0):
             stack.enter_context(process('load', [args.load], variables))
-        for started in (traffic, *loops.values()):
+        for started in (traffic, bare, *loops.values()):
             tell(started, 'begin')
         used_s = cpu_s(node)
         progress('bench executor', args.seconds, lambda: _check(node))
         used_s = cpu_s(node) - used_s
         answers = {name: json.loads(finish(started)) for name, started in loops.items()}
         states = json.loads(finish(traffic))
+        bare_ms = json.loads(finish(bare))['lateness_ms']
     ours = _ours(states, used_s / args.seconds)
     others = {name: _peer(name, answers[name]) if name in answers else None for name in PEERS}
     return {
         'ours': ours,
+        'bare': {'lateness_ms': percentiles(bare_ms)},
         'peers': others,
         'scheduling': states['scheduling'],
         'load': args.load,

@@ -5,34 +5,21 @@ own; beside it the executor at work, whose lateness shows whether the writer dis
 """
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from wam_bringup.config import config_directory, load_rig
-from wam_cli.benches.lateness import percentiles
-from wam_cli.benches.processes import (
-    expect,
-    finish,
-    node_process,
-    private_environment,
-    process,
-    progress,
-    tell,
-)
-from wam_cli.benches.recorder_writers import WRITERS, Running, Start, Written, arm_topics, recorder
+from wam_bringup.config import load_rig
+from wam_cli.benches import recorder_scene
+from wam_cli.benches.processes import private_environment, progress
+from wam_cli.benches.recorder_kills import killed
+from wam_cli.benches.recorder_scene import LEAD_S, Lateness, scene
+from wam_cli.benches.recorder_writers import WRITERS, Start, Written, arm_topics, recorder
 from wam_core.errors import WamError
 
-_ARM_HZ: Final = 100.0
-_LEAD_S: Final = 1.0  # from the last answer to the first message
-_EXECUTOR_HZ: Final = 25.0
 _BASELINE_S: Final = 60.0  # at most, of the executor without a recorder
 
 
@@ -43,7 +30,7 @@ class Round:
     sent: int
     seconds: float
     late_s: float
-    lateness_ms: dict[str, float]
+    lateness: Lateness
     written: Written | None
 
     def figures(self) -> dict[str, object]:
@@ -75,16 +62,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='for the others, of which rosbags writes 220 MB/s; 0: without them (default: 20)',
     )
     parser.add_argument(
+        '--kills', type=int, default=5, help='of our recorder, each in an episode (default: 5)'
+    )
+    parser.add_argument(
         '--folder', type=Path, help='on the disk to write to (default: the temporary folder)'
     )
 
 
 def run(args: argparse.Namespace) -> dict[str, object]:
-    """The figures: messages ``sent``, ``written`` and ``lost``, cores, memory, and the peers'."""
+    """The figures: messages ``sent``, ``written`` and ``lost``, cores, memory, and the peers'.
+
+    ``executor_lateness_ms`` has percentiles of the executor's ticks without and with our recorder,
+    and in ``bare`` those of a loop that only sleeps: what of it is the machine's. ``killed`` is
+    what SIGKILL cost; None with no kills.
+    """
     if args.seconds < 1:
         raise WamError(f'--seconds {args.seconds:g}: a run takes at least 1 s')
     if args.folder is not None and not args.folder.is_dir():
         raise WamError(f'--folder {args.folder}: no such directory')
+    if args.kills < 0:
+        raise WamError(f'--kills {args.kills}: expected 0 or more')
     bench = Bench(args.rig, args.folder)
     without = bench.round('no recorder', None, min(args.seconds, _BASELINE_S))
     ours = bench.round('our recorder', recorder, args.seconds)
@@ -92,7 +89,12 @@ def run(args: argparse.Namespace) -> dict[str, object]:
     return {
         'sent': ours.sent,
         **ours.figures(),
-        'executor_lateness_ms': {'without': without.lateness_ms, 'with': ours.lateness_ms},
+        'executor_lateness_ms': {
+            'without': without.lateness.executor,
+            'with': ours.lateness.executor,
+            'bare': {'without': without.lateness.bare, 'with': ours.lateness.bare},
+        },
+        'killed': killed(args.rig, bench.rig, args.folder, args.kills) if args.kills else None,
         'peers': others,
         'load': {
             'seconds': args.seconds,
@@ -120,7 +122,11 @@ class Bench:
         except WamError as error:
             print(f'not measured: {name}: {error}', file=sys.stderr)
             return None
-        return {'sent': done.sent, **done.figures(), 'executor_lateness_ms': done.lateness_ms}
+        return {
+            'sent': done.sent,
+            **done.figures(),
+            'executor_lateness_ms': done.lateness.executor,
+        }
 
     def round(self, name: str, start: Start | None, seconds: float) -> Round:
         """The load for so long, beside an executor, into one writer or none."""
@@ -130,65 +136,17 @@ class Bench:
             writer = None
             if start is not None:
                 writer = stack.enter_context(start(self._rig_name, self.rig, folder, variables))
-            arguments = ['--params-file', str(config_directory() / 'executor.yaml')]
-            arguments += ['-p', f'command_rate_hz:={_EXECUTOR_HZ}', '-p', 'rig:=sim']
-            stack.enter_context(node_process('wam_nodes', 'executor', arguments, variables))
-            traffic = stack.enter_context(process('executor_traffic', [], variables))
-            loads = self._loads(stack, seconds, 0 if writer is None else 1, variables)
-            for each in (traffic, *loads):
-                expect(each, 'ready')
+            subscribers = 0 if writer is None else 1
+            play = stack.enter_context(scene(self.rig, seconds, subscribers, variables))
+            play.introduce((lambda: None) if writer is None else writer.hear)
             if writer is not None:
-                writer.hear()
-            for each in loads:
-                tell(each, 'quiet')
-                expect(each, 'quiet')
-            return self._measure(name, seconds, traffic, loads, writer)
-
-    def _measure(
-        self,
-        name: str,
-        seconds: float,
-        traffic: 'subprocess.Popen[str]',
-        loads: list['subprocess.Popen[str]'],
-        writer: Running | None,
-    ) -> Round:
-        if writer is not None:
-            writer.begin()
-        tell(traffic, 'begin')
-        start_ns = time.time_ns() + round(_LEAD_S * 1e9)
-        for each in loads:
-            tell(each, str(start_ns))
-        check = (lambda: None) if writer is None else writer.check
-        progress(f'bench recorder: {name}', seconds + _LEAD_S, check)
-        for each in loads:
-            expect(each, 'sent')
-        states = json.loads(finish(traffic))['states']
-        written = None if writer is None else writer.end()
-        late_s = max(float(finish(each)) for each in loads)
-        return Round(self._sent(seconds), seconds, late_s, _lateness(states), written)
-
-    def _loads(
-        self,
-        stack: ExitStack,
-        seconds: float,
-        subscribers: int,
-        variables: Mapping[str, str],
-    ) -> list['subprocess.Popen[str]']:
-        parts = [('camera', [c.topic], c.rate_hz) for c in self.rig.cameras.values()]
-        parts.append(('arms', arm_topics(self.rig), _ARM_HZ))
-        loads = []
-        for kind, topics, rate_hz in parts:
-            words = [kind, '--rate-hz', str(rate_hz), '--count', str(round(rate_hz * seconds))]
-            words += ['--subscribers', str(subscribers), *topics]
-            loads.append(stack.enter_context(process('recorder_load', words, variables)))
-        return loads
-
-    def _sent(self, seconds: float) -> int:
-        cameras = sum(round(each.rate_hz * seconds) for each in self.rig.cameras.values())
-        return cameras + len(arm_topics(self.rig)) * round(_ARM_HZ * seconds)
-
-
-def _lateness(states: list[Any]) -> dict[str, float]:
-    if not states:
-        raise WamError('/executor_state: nothing came in all that time')
-    return percentiles([state[1] for state in states])
+                writer.begin()
+            play.begin()
+            check = (lambda: None) if writer is None else writer.check
+            progress(f'bench recorder: {name}', seconds + LEAD_S, check)
+            play.wait()
+            lateness = play.lateness()
+            written = None if writer is None else writer.end()
+            late_s = max(played.late_s for played in play.end())
+            sent = recorder_scene.sent(self.rig, seconds)
+            return Round(sent, seconds, late_s, lateness, written)

@@ -3,11 +3,13 @@
 Prints ``ready`` when every topic has its subscribers, and sends one message on each again and
 again: whoever waits to hear of a topic hears of it. A line on its standard input ends that, which
 it confirms with ``quiet``; the next one says when to begin (ns on the system clock). It then sends
-``--count`` messages on each topic, stamped with the moment at which each is due, prints ``sent``,
-and at the end of its standard input how late the last one was (s).
+``--count`` messages on each topic, stamped with the moment at which each is due, and prints
+``sent``. The end of its standard input ends that, too; it then prints one JSON list: of each
+message its stamp and when it had gone out on all topics (ns on the system clock).
 """
 
 import argparse
+import json
 import select
 import struct
 import sys
@@ -64,11 +66,12 @@ def main() -> int:
     sys.stdin.readline()
     _wait_for_all(publishers)
     print('quiet', flush=True)
-    late_s = _send(publishers, messages, args, int(sys.stdin.readline()))
-    _wait_for_all(publishers)
-    print('sent', flush=True)
+    published = _send(publishers, messages, args, int(sys.stdin.readline()))
+    if len(published) == args.count:  # otherwise who would acknowledge them may be dead
+        _wait_for_all(publishers)
+        print('sent', flush=True)
     sys.stdin.read()
-    print(late_s, flush=True)
+    print(json.dumps(published), flush=True)
     node.destroy_node()
     rclpy.shutdown()
     return 0
@@ -124,18 +127,21 @@ def joints() -> bytes:
 
 def _send(
     publishers: list[Any], messages: list[bytes], args: argparse.Namespace, start_ns: int
-) -> float:
-    """Returns how late the last one was, s."""
-    due_ns = start_ns
+) -> list[tuple[int, int]]:
+    """Returns of each its stamp and when it had gone out on all topics; fewer if told to end."""
+    published: list[tuple[int, int]] = []
     rolls = args.kind == 'camera'
     for number in range(args.count):
         due_ns = start_ns + round(number * 1e9 / args.rate_hz)
         time.sleep(max(0, due_ns - time.time_ns()) / 1e9)
+        if select.select([sys.stdin], [], [], 0)[0]:
+            break
         # The moment that is due is the capture time, however late this process gets the processor.
         message = stamped(messages[number % len(messages)], due_ns, number if rolls else 0)
         for publisher in publishers:
             publisher.publish(message)
-    return round((time.time_ns() - due_ns) / 1e9, 3)
+        published.append((due_ns, time.time_ns()))
+    return published
 
 
 def _arguments() -> argparse.Namespace:

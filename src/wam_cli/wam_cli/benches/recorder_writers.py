@@ -48,10 +48,10 @@ Start = Callable[[str, RigSpec, Path, Mapping[str, str]], AbstractContextManager
 
 
 @contextmanager
-def recorder(
-    rig_name: str, rig: RigSpec, folder: Path, variables: Mapping[str, str]
-) -> Iterator[Running]:
-    """Our node, as ``wam up`` starts it."""
+def recorder_node(
+    rig_name: str, folder: Path, variables: Mapping[str, str]
+) -> Iterator[tuple['subprocess.Popen[str]', 'subprocess.Popen[str]']]:
+    """Our node, as ``wam up`` starts it, and the session that starts and stops its episodes."""
     arguments = ['--params-file', str(config_directory() / 'recorder.yaml')]
     arguments += ['-p', f'rig:={rig_name}', '-p', f'root:={folder}', '-p', 'min_free_mb:=0']
     with (
@@ -59,6 +59,15 @@ def recorder(
         process('recorder_session', [], variables) as session,
     ):
         psutil.Process(node.pid).nice(_NICE)
+        yield node, session
+
+
+@contextmanager
+def recorder(
+    rig_name: str, rig: RigSpec, folder: Path, variables: Mapping[str, str]
+) -> Iterator[Running]:
+    """Our node, into an episode."""
+    with recorder_node(rig_name, folder, variables) as (node, session):
         before: list[float] = []
 
         def begin() -> None:
@@ -70,13 +79,13 @@ def recorder(
             answer = json.loads(finish(session, _CLOSE_S))
             used_s, peak = cpu_s(node) - before[0], peak_rss_mb(node)
             manifest = read_manifest(Path(answer['episode']))
-            topics = [f'{camera.topic}/compressed' for camera in rig.cameras.values()]
-            topics += arm_topics(rig)
-            written = sum(manifest.topics[topic].messages for topic in topics)
+            written = sum(
+                manifest.topics[topic].messages for topic in recorded_topics(rig).values()
+            )
             return Written(written, used_s, peak, _size(folder), answer['message'])
 
         yield Running(
-            lambda: expect(session, 'heard'), begin, end, lambda: _check(node, 'the recorder')
+            lambda: expect(session, 'heard'), begin, end, lambda: check(node, 'the recorder')
         )
 
 
@@ -123,15 +132,19 @@ def _peer(
             answer = json.loads(finish(started, _CLOSE_S))
             return Written(**answer, bytes=_size(folder))
 
-        yield Running(
-            lambda: expect(started, 'heard'), begin, end, lambda: _check(started, module)
-        )
+        yield Running(lambda: expect(started, 'heard'), begin, end, lambda: check(started, module))
 
 
 def arm_topics(rig: RigSpec) -> list[str]:
     """The joint states of all arms."""
     robots = (*rig.followers.values(), *rig.leaders.values())
     return [f'/{robot}/joint_states' for robot in robots]
+
+
+def recorded_topics(rig: RigSpec) -> dict[str, str]:
+    """Each topic of the load and its name in an episode."""
+    cameras = {c.topic: f'{c.topic}/compressed' for c in rig.cameras.values()}
+    return cameras | {topic: topic for topic in arm_topics(rig)}
 
 
 def peak_rss_mb(started: 'subprocess.Popen[str]') -> float:
@@ -142,7 +155,8 @@ def peak_rss_mb(started: 'subprocess.Popen[str]') -> float:
     raise WamError(f'/proc/{started.pid}/status has no VmHWM')
 
 
-def _check(started: 'subprocess.Popen[str]', name: str) -> None:
+def check(started: 'subprocess.Popen[str]', name: str) -> None:
+    """Raises WamError when a process has ended."""
     if started.poll() is not None:
         raise WamError(f'{name} ended with exit code {started.returncode}: see its log above')
 
