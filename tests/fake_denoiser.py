@@ -42,10 +42,34 @@ class FakeDenoiser:
         known: Tensor,
         context: Tensor,
     ) -> Tensor:
-        assert x.shape == (len(sigmas), *self.layout.shape) and x.dtype is torch.float32
-        self.calls.append((len(sigmas), sigmas, clean))
         if self._tick is not None:
             self._tick(len(sigmas))
+        return self._estimate(x, sigmas, clean, known, context)
+
+    def pulled_back(
+        self,
+        x: Tensor,
+        sigmas: tuple[float, ...],
+        clean: tuple[bool, ...],
+        known: Tensor,
+        context: Tensor,
+        residual: Callable[[Tensor], Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        for _ in range(3 * len(sigmas) if self._tick is not None else 0):
+            self._tick(1)
+        own = self._estimate(x, sigmas, clean, known, context)
+        return own, residual(own)
+
+    def _estimate(
+        self,
+        x: Tensor,
+        sigmas: tuple[float, ...],
+        clean: tuple[bool, ...],
+        known: Tensor,
+        context: Tensor,
+    ) -> Tensor:
+        assert x.shape == (len(sigmas), *self.layout.shape) and x.dtype is torch.float32
+        self.calls.append((len(sigmas), sigmas, clean))
         mask = torch.tensor(clean).view(1, 1, -1, 1, 1)
         levels = torch.tensor(sigmas, dtype=torch.float32).view(-1, 1, 1, 1, 1)
         given = torch.where(mask, known, x / (1 + levels))

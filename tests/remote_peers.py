@@ -13,7 +13,7 @@ import requests
 
 from wam_core.policy import InferenceRequest, Observation, PolicyConfig, PolicySpec, Prediction
 from wam_policy.policy import Policy
-from wam_policy.remote.access import listen
+from wam_policy.remote.access import reserve
 from wam_policy.remote.backoff import Backoff
 from wam_policy.remote.cosmos_http import CosmosHttpPolicy
 from wam_policy.remote.openpi import OpenpiPolicy
@@ -114,7 +114,7 @@ def serving(
 ) -> Iterator[Server]:
     """A server of ours on this machine; policy: one, or what makes one."""
     service = Service(policy if callable(policy) else lambda: policy, gripper, waiting)
-    server = start(protocol, service, listen('127.0.0.1', port, token), token, True)
+    server = start(protocol, service, reserve('127.0.0.1', port, token), token, True)
     try:
         yield server
     finally:

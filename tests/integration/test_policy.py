@@ -165,6 +165,21 @@ def levels(diagnostics: list[DiagnosticArray], text: str) -> list[tuple[Any, boo
     ]
 
 
+def test_a_note_is_a_warning_once_after_each_reset(ros: Any) -> None:
+    b = Bench(ros)
+    diagnostics: list[DiagnosticArray] = ros.collect(DiagnosticArray, '/diagnostics')
+    text = 'an answer has the note: 1 of 3 not judged: deadline'
+    for request in (1, 3):
+        assert b.reset('plan').accepted
+        b.predict(request, 'plan')
+        ros.wait(lambda: (DiagnosticStatus.WARN, True) in levels(diagnostics, text))
+        b.predict(request + 1, 'plan')
+        diagnostics.clear()
+        ros.wait(lambda: len(diagnostics) == 2)
+        assert levels(diagnostics, text) == [(DiagnosticStatus.OK, False)] * 2
+        diagnostics.clear()
+
+
 def test_an_error_is_on_the_status_until_an_inference_succeeds(ros: Any) -> None:
     b = Bench(ros)
     diagnostics: list[DiagnosticArray] = ros.collect(DiagnosticArray, '/diagnostics')

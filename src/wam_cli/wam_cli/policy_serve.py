@@ -10,7 +10,7 @@ from types import FrameType
 from wam_cli.usage import UsageError
 from wam_core.errors import WamError
 from wam_core.gripper_scale import SCALES
-from wam_policy.remote.access import PORTS, listen
+from wam_policy.remote.access import PORTS, reserve
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -57,17 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
     from wam_policy import registry
     from wam_policy.remote.options import read_token
     from wam_policy.remote.service import Service
-    from wam_policy.remote.serving import start
+    from wam_policy.remote.serving import check, start
 
     if arguments.waiting < 0:
         raise UsageError(f'--waiting {arguments.waiting}, expected 0 or more')
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     config = load_policy(arguments.policy)
+    check(arguments.protocol, config.spec)
     token = read_token(arguments.token_file)
     port = PORTS[arguments.protocol] if arguments.port is None else arguments.port
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)  # SIGINT too: a shell's background jobs ignore it
-    with listen(arguments.host, port, token) as listener:
+    with reserve(arguments.host, port, token) as reserved:
         print(f'loading policy {config.spec.name}', file=sys.stderr)
         try:
             service = Service(
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
             os._exit(130)  # Python itself would wait until the policy is loaded
         try:
             server = start(
-                arguments.protocol, service, listener, token, not arguments.no_future_images
+                arguments.protocol, service, reserved, token, not arguments.no_future_images
             )
             try:
                 print(f'ready: policy {config.spec.name} at {server.url}', flush=True)

@@ -60,13 +60,18 @@ def text(description: Mapping[str, Any]) -> str:
         '',
         *_table(description['frames']),
         '',
-        f'each answer: {work["candidates"]} candidates, {work["mode"]}, {work["runs"]} denoising '
-        f'runs, {work["total"]} network evaluations, counted per sequence',
+        f'each answer: {_count(work["candidates"], "candidate")}, {work["mode"]}, '
+        f'{_count(work["runs"], "denoising run")}, '
+        f'{_count(work["total"], "network evaluation")}, counted per sequence',
         *_weights('weights', description['weights']),
     ]
     if 'planning' in description:
         lines += _weights('planning checkpoint', description['planning'])
     return '\n'.join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f'{number} {noun}{"" if number == 1 else "s"}'
 
 
 def _table(frames: list[dict[str, Any]]) -> list[str]:

@@ -22,6 +22,7 @@ class PolicyAccount:
         self._counts: Counter[str] = Counter()
         self._stage_ms: dict[str, float] = {}
         self._note = ''
+        self._noted = False  # whether a note was told since the reset
         self._error = ''  # why the newest reset or inference failed
         self._fault = ''  # newest since the last report, of what can do without
         self.loading_s: float | None = None
@@ -35,6 +36,10 @@ class PolicyAccount:
         self._counts['inferences'] += 1
         self._stage_ms = dict(stage_ms)
         self._note = prediction.note
+        if self._note and not self._noted:
+            self._noted = True
+            self._fault = f'an answer has the note: {self._note}'
+            self._logger.warning(self._fault)
         self._error = ''
 
     def decoded(self, milliseconds: float) -> None:
@@ -44,6 +49,7 @@ class PolicyAccount:
     def ready(self) -> None:
         """A reset succeeded."""
         self._error = ''
+        self._noted = False
 
     def failed(self, kind: str, what: str, error: BaseException) -> str:
         """Logs what a policy raised; its text for the wire. kind: what is counted, or empty."""

@@ -11,6 +11,7 @@ from wam_policy.cosmos.options import CosmosOptions
 from wam_policy.cosmos.planning.deadline import Deadline
 from wam_policy.cosmos.planning.passes import Passes
 from wam_policy.cosmos.planning.planner import Plan, Planner
+from wam_policy.cosmos.planning.prefix import frozen_rows
 from wam_policy.cosmos.sequence.layout import Pass
 
 
@@ -92,8 +93,59 @@ def test_when_even_the_first_batch_is_too_slow_the_base_seed_runs_alone() -> Non
     plan, taken = rig.plan(4.0)
     assert taken == 3.0
     assert [candidate.seed for candidate in plan.candidates] == [195]
+    assert 'late' not in plan.note
     plan, taken = rig.plan(0.0)  # no time at all: late, but an answer
     assert taken == 3.0 and len(plan.candidates) == 1
+    assert not plan.complete
+    assert plan.note == (
+        'stopped by the deadline of 0 s: no candidates were compared, the first one is executed; '
+        '3.00 s later than the deadline of 0 s: encoding and one candidate take that long '
+        '(see options.planning.deadline_s)'
+    )
+
+
+def test_one_candidate_that_is_late_is_complete_and_says_so() -> None:
+    options = make_options({'mode': 'parallel'}, deadline_s=1.0, candidates=1)
+    plan, taken = Timed(options, lambda batch: 1.0).plan(2.5)
+    assert taken == 3.0 and plan.complete
+    assert plan.note.startswith('0.50 s later than the deadline of 2.5 s: encoding and one')
+
+
+def test_what_took_longer_than_before_is_late_without_blame_of_the_deadline() -> None:
+    speed = [1.0]
+    rig = timed(lambda batch: speed[0], batch=4)
+    speed[0] = 1.5
+    plan, taken = rig.plan(4.0)  # 3 evaluations, of which each took 1 s before
+    assert taken == 4.5 and len(plan.candidates) == 4
+    assert plan.note.endswith('first one is executed; 0.50 s later than the deadline of 4 s')
+
+
+def test_guided_candidates_are_begun_only_as_far_as_there_is_time() -> None:
+    rig = timed()
+    prefix = frozen_rows(torch.zeros((1, LAYOUT.action_dim)), LAYOUT, guided=True)
+    plans = []
+    for seconds in (35.0, 36.0):  # 3 guided evaluations of 3 s for each of 4 candidates
+        start = rig.now
+        deadline = Deadline(rig.clock, seconds)
+        plans.append(rig.planner.plan(known_latents(), 195, deadline, prefix))
+        assert rig.now - start <= seconds
+    assert [len(plan.candidates) for plan in plans] == [1, 4]
+    plan, taken = rig.plan(39.0)  # which costs nothing to plans without a prefix
+    assert plan.complete and taken == 39.0
+
+
+def test_the_least_that_an_answer_takes() -> None:
+    assert timed(lambda batch: 1.0 + batch).planner.least_s() == 3 * 2.0
+
+
+def test_a_worker_need_not_begin_what_it_cannot_end() -> None:
+    rig = timed(batch=4)
+    deadline = Deadline(rig.clock, 4.5)  # policy 3, first future 1, first value 1
+    found = rig.planner.find(known_latents(), [195, 196], deadline, at_least_one=False)
+    assert found.outcomes == () and not found.complete and found.forwards == 0
+    deadline = Deadline(rig.clock, 5.0)
+    found = rig.planner.find(known_latents(), [195, 196], deadline, at_least_one=False)
+    assert [bool(outcome.values) for outcome in found.outcomes] == [True, True]
 
 
 def test_a_large_search_compares_the_first_batch_before_it_proposes_more() -> None:

@@ -1,6 +1,8 @@
 """CosmosPolicy with tiny random weights: what goes in, what comes out, and what is refused."""
 
-from collections.abc import Iterator, Mapping
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +31,10 @@ PLANNING = {
 NO_PREFIX = np.zeros((0, 14))
 
 
-def make(changes: Mapping[str, Any] | None = None) -> CosmosPolicy:
-    policy = CosmosPolicy(PolicyConfig('cosmos', SPEC, {**OPTIONS, **(changes or {})}))
+def make(
+    changes: Mapping[str, Any] | None = None, clock: Callable[[], float] = time.monotonic
+) -> CosmosPolicy:
+    policy = CosmosPolicy(PolicyConfig('cosmos', SPEC, {**OPTIONS, **(changes or {})}), clock)
     policy.reset('hand over the cube')
     return policy
 
@@ -170,6 +174,43 @@ def test_a_plan_cut_short_says_so_and_acts_all_the_same() -> None:
     assert prediction.value is None
     assert prediction.decode_images is not None
     assert prediction.decode_images().ndim == 5
+
+
+@pytest.mark.parametrize(('deadline_s', 'late'), [(2.5, ''), (1.25, '0.75 s later than the')])
+def test_the_deadline_counts_from_the_question_and_encoding_is_always_done(
+    deadline_s: float, late: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    planning = {**PLANNING['planning'], 'deadline_s': deadline_s}
+    policy = make({**PLANNING, 'planning': planning, 'warm_up': True}, lambda: now[0])
+    encode = policy._model.codec.encode
+
+    def slow(images: Any) -> Any:
+        now[0] += 2.0
+        return encode(images)
+
+    monkeypatch.setattr(policy._model.codec, 'encode', slow)
+    prediction = policy.infer(observe(), ask())
+    if not late:
+        assert prediction.note == '' and len(prediction.candidates) == 3
+        return
+    assert prediction.note.count(late) == 1
+    assert 'encoding and one candidate take that long' in prediction.note
+    alone = make({**PLANNING, 'planning': {'candidates': 1}}).infer(observe(), ask())
+    np.testing.assert_array_equal(prediction.actions, alone.actions)
+
+
+@pytest.mark.parametrize(('deadline_s', 'warnings'), [(1.5, 1), (600.0, 0), (0.0, 0)])
+def test_a_deadline_that_cannot_be_kept_is_said_once_at_the_start(
+    deadline_s: float, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    ticks = itertools.count()
+    planning = {'candidates': 1, 'deadline_s': deadline_s}
+    policy = make({'planning': planning, 'warm_up': True}, lambda: float(next(ticks)))
+    policy.infer(observe(), ask())
+    texts = [record.getMessage() for record in caplog.records]
+    assert len(texts) == warnings
+    assert all('encoding and one candidate take 2.00 s here' in text for text in texts)
 
 
 def test_the_warm_up_leaves_no_trace() -> None:

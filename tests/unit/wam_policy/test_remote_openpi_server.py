@@ -63,7 +63,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str]] = {
     'text': ('hello', 'request is text'),
     'garbage': (b'\xc1', 'no MessagePack'),
     'a list': (packb([1, 2]), 'request is list'),
-    'no camera': (packb(without(aloha_example(), 'cam_high')), "needs camera 'cam_high'"),
+    'no camera': (packb(without(aloha_example(), 'cam_high')), "images has no camera 'cam_high'"),
     'no mapping': (packb({**aloha_example(), 'images': 1}), 'images is int'),
     'state': (packb({**aloha_example(), 'state': np.zeros(8)}), r'state has shape \(8,\)'),
     'NaN': (packb({**aloha_example(), 'state': np.full(14, np.nan)}), 'state is not finite'),

@@ -29,7 +29,7 @@ from websockets.sync.client import connect
 from wam_core.errors import WamError
 from wam_core.gripper_scale import to_scale
 from wam_core.policy import Observation, Prediction
-from wam_policy.remote.access import is_loopback, listen
+from wam_policy.remote.access import is_loopback, listen, reserve
 from wam_policy.remote.openpi import OpenpiPolicy
 from wam_policy.remote.service import Service
 
@@ -212,8 +212,11 @@ def test_what_is_no_http_leaves_the_server_running(protocol: str, data: bytes) -
 
 
 def test_what_cannot_be_served_is_refused_at_the_start() -> None:
-    with pytest.raises(WamError, match='object poses'):
-        Service(lambda: ServedPolicy(privileged=True))
+    with (
+        pytest.raises(WamError, match='object poses'),
+        serving('openpi', ServedPolicy(privileged=True)),
+    ):
+        pass
     with (
         pytest.raises(WamError, match="needs camera 'cam_low', the protocol has"),
         serving('cosmos', ServedPolicy(cameras=('cam_high', 'cam_low'))),
@@ -238,11 +241,61 @@ def test_other_machines_are_let_in_with_a_token_only(host: str, loopback: bool) 
     assert is_loopback(host) is loopback
     if not loopback:
         with pytest.raises(WamError, match='no token: add --token-file'):
-            listen(host, 0, '')
+            reserve(host, 0, '')
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:
-    with listen('127.0.0.1', 0, '') as taken:
+    with reserve('127.0.0.1', 0, '') as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(WamError, match=f'cannot listen on 127.0.0.1 port {port}'):
-            listen('127.0.0.1', port, '')
+        for step in (lambda: None, lambda: listen(taken)):  # reserved, and in use
+            step()
+            with pytest.raises(WamError, match=f'cannot listen on 127.0.0.1 port {port}'):
+                reserve('127.0.0.1', port, '')
+
+
+def test_what_listens_without_having_reserved_is_noticed() -> None:
+    with reserve('127.0.0.1', 0, '') as ours:
+        port = ours.getsockname()[1]
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(('127.0.0.1', port))
+            other.listen()
+            with pytest.raises(WamError, match=f'cannot listen on 127.0.0.1 port {port}'):
+                listen(ours)
+
+
+@pytest.mark.parametrize('protocol', CLIENTS)
+def test_a_port_can_be_reserved_again_after_a_server(protocol: str) -> None:
+    with serving(protocol, ServedPolicy()) as server:
+        port = int(server.url.split(':')[2].split('/')[0])
+        client = CLIENTS[protocol](server.url)
+        client.reset('fold shirt')
+    with serving(protocol, ServedPolicy(), port=port):
+        client.reset('fold shirt')
+
+
+@pytest.mark.parametrize('protocol', CLIENTS)
+def test_a_server_that_loads_refuses_connections(protocol: str) -> None:
+    scheme, path = ('http', '/act') if protocol == 'cosmos' else ('ws', '')
+    with reserve('127.0.0.1', 0, '') as reserved:
+        url = f'{scheme}://127.0.0.1:{reserved.getsockname()[1]}{path}'
+        with pytest.raises(WamError, match=r'Connection refused: .* may still be loading its'):
+            CLIENTS[protocol](url).reset('fold shirt')
+
+
+def test_a_policy_that_cannot_be_loaded_is_an_error() -> None:
+    def load() -> ServedPolicy:
+        raise ZeroDivisionError('no weights')
+
+    with pytest.raises(WamError, match='cannot be loaded: ZeroDivisionError: no weights'):
+        Service(load)
+
+
+@pytest.mark.parametrize('protocol', CLIENTS)
+def test_what_an_answer_says_of_itself_arrives(protocol: str) -> None:
+    rows = np.zeros((HORIZON, 14))
+    policy = ServedPolicy(lambda _: Prediction(rows, note='0.20 s later\nthan the deadline'))
+    with serving(protocol, policy) as server:
+        prediction = CLIENTS[protocol](server.url).infer(make_observation(), REQUEST)
+    assert prediction.note == '0.20 s later than the deadline'

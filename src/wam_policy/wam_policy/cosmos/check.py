@@ -65,9 +65,10 @@ def _checked(what: str, look: Callable[[], str]) -> Check:
 def _weights_text(options: CosmosOptions, weights: Weights) -> str:
     if not options.model.directory:
         return f'none: random weights, seed {options.model.seed}'
+    count = len(weights.embeddings.instructions)
     return (
         f'{Path(options.model.directory)}: hashes and shapes as imported; '
-        f'{len(weights.embeddings.instructions)} instructions'
+        f'{count} instruction{"" if count == 1 else "s"}'
     )
 
 

@@ -1,6 +1,7 @@
 """Puts the parts of a Cosmos Policy onto a device."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,9 +42,12 @@ class CosmosModel:
     statistics: Statistics
 
 
-def load_model(options: CosmosOptions, layout: Layout) -> CosmosModel:
+def load_model(
+    options: CosmosOptions, layout: Layout, clock: Callable[[], float] = time.monotonic
+) -> CosmosModel:
     """Reads, checks and places everything that the options name, workers included.
 
+    clock: of the deadlines, seconds.
     Raises WamError for a device that isn't there or has too little free memory, and for files
     that are missing, changed or of other sizes.
     """
@@ -68,7 +72,7 @@ def load_model(options: CosmosOptions, layout: Layout) -> CosmosModel:
     return CosmosModel(
         device=device,
         codec=VideoCodec(vae, layout, dtype, options.savings),
-        planner=_planner(options, layout, device, weights, workers),
+        planner=_planner(options, layout, device, weights, workers, clock),
         embeddings=weights.embeddings,
         statistics=weights.statistics,
     )
@@ -77,7 +81,7 @@ def load_model(options: CosmosOptions, layout: Layout) -> CosmosModel:
 def load_planner(options: CosmosOptions, layout: Layout, device: str) -> Planner:
     """A planner without workers, for one of them. Raises as ``load_model``."""
     place = find_device(device)
-    return _planner(options, layout, place, load_weights(options.model, layout), None)
+    return _planner(options, layout, place, load_weights(options.model, layout))
 
 
 def find_device(name: str) -> torch.device:
@@ -132,14 +136,15 @@ def _planner(
     layout: Layout,
     device: torch.device,
     weights: Weights,
-    workers: Workers | None,
+    workers: Workers | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Planner:
     policy = _passes(options, layout, device, weights.network)
     planning = None
     if options.planning.directory:
         network = load_network(options.planning.directory, options.model.preset)
         planning = _passes(options, layout, device, network)
-    return Planner(policy, planning, layout, options, workers=workers)
+    return Planner(policy, planning, layout, options, clock, workers)
 
 
 def _passes(

@@ -1,8 +1,10 @@
 """Cosmos Policy behind the interface of every policy."""
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from wam_policy.cosmos.model import load_model
 from wam_policy.cosmos.options import parse_options
 from wam_policy.cosmos.planning.aggregation import average_images
 from wam_policy.cosmos.planning.deadline import Deadline
-from wam_policy.cosmos.planning.planner import Plan, PlanCandidate
+from wam_policy.cosmos.planning.planner import WHERE, Plan, PlanCandidate
 from wam_policy.cosmos.planning.prefix import FrozenRows, frozen_rows
 from wam_policy.cosmos.planning.sampler import SEEDS, evaluations
 from wam_policy.cosmos.sequence.injection import (
@@ -39,6 +41,9 @@ from wam_policy.policy import (
     Prediction,
 )
 
+_LOG: Final = logging.getLogger(__name__)
+_LARGEST: Final = 1e4  # of a state: far from any robot's, and its scaled squares are finite
+
 
 class CosmosPolicy:
     """One chunk of actions, the state it should lead to, and what that is worth.
@@ -47,7 +52,8 @@ class CosmosPolicy:
     options, files, devices and memory that don't suit.
     """
 
-    def __init__(self, config: PolicyConfig) -> None:
+    def __init__(self, config: PolicyConfig, clock: Callable[[], float] = time.monotonic) -> None:
+        """clock: of the deadline of planning, seconds."""
         spec = config.spec
         where = config.source or f'policy {spec.name!r}'
         self._options = resolve(
@@ -66,7 +72,8 @@ class CosmosPolicy:
             spec.state_dim,
             self._options.image.size,
         )
-        self._model = load_model(self._options, self._layout)
+        self._clock = clock
+        self._model = load_model(self._options, self._layout, clock)
         self._spec = replace(spec, normaliser=self._model.statistics.hash)
         self._task: str | None = None
         self._requests = 0
@@ -150,6 +157,12 @@ class CosmosPolicy:
                 f'state {state.tolist()}, policy {spec.name!r} expects {spec.state_dim} '
                 'finite numbers'
             )
+        worst = int(np.abs(state).argmax())
+        if abs(state[worst]) > _LARGEST:
+            raise WamError(
+                f'state: number {worst} is {state[worst]:g}, allowed: -{_LARGEST:g} to '
+                f'{_LARGEST:g}, beyond which the network overflows'
+            )
         return state
 
     def _prefix(self, observation: Observation, request: InferenceRequest) -> FrozenRows | None:
@@ -177,7 +190,7 @@ class CosmosPolicy:
 
     def _deadline(self) -> Deadline | None:
         seconds = self._options.planning.deadline_s
-        return Deadline(time.monotonic, seconds) if seconds > 0 else None
+        return Deadline(self._clock, seconds) if seconds > 0 else None
 
     def _candidates(self, plan: Plan) -> list[Candidate]:
         latents = torch.stack([candidate.latents for candidate in plan.candidates])
@@ -217,10 +230,19 @@ class CosmosPolicy:
         codec, planner = self._model.codec, self._model.planner
         codec.warm_up()
         size = self._options.image.size
-        encoding = codec.encode(np.zeros((len(self._layout.cameras), size, size, 3), np.uint8))
+        stages = Stages(self._model.device, self._clock)
+        with stages.stage('encode'):
+            encoding = codec.encode(np.zeros((len(self._layout.cameras), size, size, 3), np.uint8))
         state = torch.zeros(self._layout.state_dim)
         planner.reset(torch.zeros((TOKENS, FEATURES)))
         planner.warm_up(inject_state(encoding.latents, self._layout, state))
+        least_s, deadline = stages.ms['encode'] / 1e3 + planner.least_s(), self._deadline()
+        if deadline is not None and deadline.seconds < least_s:
+            _LOG.warning(
+                'policy %s: encoding and one candidate take %.2f s here, the deadline is %g s: '
+                'every answer will be late (%s)',
+                self._spec.name, least_s, deadline.seconds, WHERE,
+            )  # fmt: skip
 
 
 def _futures(candidate: PlanCandidate) -> tuple[Tensor, ...]:

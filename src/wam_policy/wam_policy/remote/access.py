@@ -1,5 +1,6 @@
 """Who may talk to a server, and where it listens."""
 
+import errno
 import hmac
 import ipaddress
 import socket
@@ -10,6 +11,7 @@ from wam_core.errors import WamError
 PORTS: Final = {'cosmos': 8777, 'openpi': 8000}  # by protocol; of the official servers
 # Schemes of the header Authorization: ours and that of openpi-client.
 _SCHEMES: Final = ('bearer', 'api-key')
+_BACKLOG: Final = 16  # connections that nobody has accepted yet
 
 
 def is_loopback(host: str) -> bool:
@@ -22,9 +24,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def listen(host: str, port: int, token: str) -> socket.socket:
-    """A listening socket; port 0: any free one.
+def reserve(host: str, port: int, token: str) -> socket.socket:
+    """A socket that has the address, for nobody else to take; port 0: any free one.
 
+    It does not listen yet: clients are refused, and know at once that they have to come again.
     Raises WamError for an address of other machines' without a token, and for one that is not to
     be had.
     """
@@ -33,11 +36,48 @@ def listen(host: str, port: int, token: str) -> socket.socket:
             f'host {host!r} can be reached from other machines, and there is no token: add '
             '--token-file, or use --host 127.0.0.1 behind an SSH tunnel'
         )
-    family = socket.AF_INET6 if ':' in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=16)
-    except (OSError, OverflowError) as error:
-        raise WamError(f'cannot listen on {host} port {port}: {error}') from error
+        return _bound(host, port, shared=False)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise _taken(host, port, error) from error
+    except OverflowError as error:
+        raise _taken(host, port, error) from error
+    try:
+        # In use by the last connections of an earlier server, perhaps, which keep nobody out.
+        return _bound(host, port, shared=True)
+    except OSError as error:
+        raise _taken(host, port, error) from error
+
+
+def listen(reserved: socket.socket) -> None:
+    """Lets clients in. Raises WamError if somebody else listens there now."""
+    host, port = reserved.getsockname()[:2]
+    try:
+        # Not before: two sockets with this option may have one address until one of them listens.
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.listen(_BACKLOG)
+    except OSError as error:
+        raise _taken(host, port, error) from error
+
+
+def _bound(host: str, port: int, shared: bool) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
+    try:
+        if made.family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(shared))
+        made.bind((host, port))
+    except (OSError, OverflowError):
+        made.close()
+        raise
+    return made
+
+
+def _taken(host: str, port: int, error: Exception) -> WamError:
+    return WamError(
+        f'cannot listen on {host} port {port}: {error}; see --host and --port, 0: any free port'
+    )
 
 
 def refusal(authorization: str | None, origin: str | None, token: str) -> tuple[int, str] | None:

@@ -9,6 +9,7 @@ from wam_core.errors import WamError
 from wam_core.gripper_scale import from_scale
 from wam_core.policy import Candidate, Image, Matrix, PolicySpec, Prediction
 from wam_policy.remote.arrays import image, number, numbers
+from wam_policy.remote.statement import note_of
 
 # Keys of future_image_predictions -> of the request (cosmos-policy, ``get_future_images``).
 FUTURE_IMAGES: Final = {
@@ -56,9 +57,10 @@ class ReplyReader:
         chosen = next(
             (i for i, item in enumerate(candidates) if np.array_equal(item.actions, actions)), None
         )
-        note = ''
+        note = note_of(reply)
         if candidates and chosen is None:
-            note, candidates = 'the server chose actions that are not among its candidates', ()
+            strange = 'the server chose actions that are not among its candidates'
+            note, candidates = '; '.join(filter(None, (note, strange))), ()
         pictures = self._pictures(reply, len(candidates))
         return Prediction(
             actions=actions,

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from wam_core.errors import WamError
 from wam_core.joints import DIM
 from wam_core.policy import Candidate, Image, Prediction
+from wam_policy.policy import PolicySpec
 from wam_policy.remote import json_arrays
 from wam_policy.remote.access import refusal
 from wam_policy.remote.arrays import image, numbers
@@ -31,17 +32,20 @@ _BODY_S: Final = 30.0  # for the arrival of a request
 _TASK_LENGTH: Final = 2000
 
 
+def check_cameras(spec: PolicySpec) -> None:
+    """Raises WamError for a policy with cameras that the protocol has no key for."""
+    unknown = sorted(set(spec.cameras) - set(CAMERAS.values()))
+    if unknown:
+        raise WamError(
+            f'policy {spec.name!r} needs camera {unknown[0]!r}, the protocol has '
+            f'{sorted(CAMERAS.values())}'
+        )
+
+
 class CosmosProtocol:
     """Requests and replies as JSON text. future_images: whether to decode them for each reply."""
 
     def __init__(self, service: Service, future_images: bool = True) -> None:
-        """Raises WamError for a policy with cameras that the protocol has no key for."""
-        unknown = sorted(set(service.spec.cameras) - set(CAMERAS.values()))
-        if unknown:
-            raise WamError(
-                f'policy {service.spec.name!r} needs camera {unknown[0]!r}, the protocol has '
-                f'{sorted(CAMERAS.values())}'
-            )
         self._service = service
         self._keys = {
             key: camera for key, camera in CAMERAS.items() if camera in service.spec.cameras
@@ -96,6 +100,8 @@ class CosmosProtocol:
             # The official client reads this key, which its own server does not send.
             'value_predictions': prediction.value,
         }
+        if prediction.note:
+            reply['note'] = prediction.note
         if everything:
             compared = prediction.candidates or (Candidate(prediction.actions, prediction.value),)
             reply['all_actions'] = [list(item.actions) for item in compared]

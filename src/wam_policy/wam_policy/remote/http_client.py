@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from wam_core.errors import WamError
 from wam_policy.remote.cut_off import CutOff
+from wam_policy.remote.failures import unreachable
 from wam_policy.remote.options import ServerOptions
 
 _SCHEMES: Final = {'http': 80, 'https': 443}
@@ -101,7 +102,7 @@ class HttpClient:
                 made.connect()
             except (OSError, http.client.HTTPException) as error:
                 made.close()
-                raise WamError(f'server {self.url}: no connection: {_text(error)}') from error
+                raise unreachable(self.url, error) from error
             made.sock.settimeout(self._options.reply_timeout_s)
             self._connection = made
         return self._connection

@@ -19,7 +19,7 @@ from wam_policy.remote.backoff import Backoff
 from wam_policy.remote.msgpack_arrays import packb, unpackb
 from wam_policy.remote.openpi_fields import ObservationFields, timings
 from wam_policy.remote.options import GripperOptions, ServerOptions, read_part, read_token
-from wam_policy.remote.statement import check_statement
+from wam_policy.remote.statement import check_statement, note_of
 from wam_policy.remote.websocket_client import WebsocketClient
 
 
@@ -85,7 +85,7 @@ class OpenpiPolicy:
             'decode': 1e3 * (time.perf_counter() - received),
             **timings(reply),
         }
-        return Prediction(actions, value=value, stage_ms=stage_ms)
+        return Prediction(actions, value=value, note=note_of(reply), stage_ms=stage_ms)
 
     def _actions(self, reply: Mapping[Any, Any]) -> Matrix:
         key = self._reply.actions

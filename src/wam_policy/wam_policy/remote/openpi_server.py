@@ -120,14 +120,17 @@ class OpenpiProtocol:
         images, task = fields['images'], fields['prompt']
         if not isinstance(images, dict):
             raise WamError(f'images is {type(images).__name__}, expected a mapping by camera')
+        cameras = self._service.spec.cameras
+        lacking = [camera for camera in cameras if camera not in images]
+        if lacking:
+            raise WamError(
+                f'images has no camera {lacking[0]!r} (of {list(cameras)}), but '
+                f'{sorted(map(str, images))[:10]}'
+            )
         if not isinstance(task, str) or len(task) > _TASK_LENGTH:
             raise WamError(f'prompt: expected text of at most {_TASK_LENGTH} characters')
         return Query(
-            images={
-                camera: _picture(images[camera], f'images.{camera}')
-                for camera in self._service.spec.cameras
-                if camera in images
-            },
+            images={camera: _picture(images[camera], f'images.{camera}') for camera in cameras},
             state=numbers(fields['state'], (DIM,), 'state'),
             task=task,
             episode=episode,

@@ -62,19 +62,24 @@ class Service:
         waiting: int = 4,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """Returns once the policy is loaded. Raises what ``load`` raises, and WamError."""
+        """Returns once the policy is loaded. Raises WamError, whatever ``load`` raised."""
         self._gripper, self._waiting, self._clock_ns = gripper, waiting, clock_ns
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix='policy')
         self._pending: set[Future[object]] = set()
         self._requests = 0
         self._episode: tuple[str, object] | None = None  # that the policy was reset to
-        self._policy = self._pool.submit(load).result()
+        self._policy = self._loaded(load)
         self.spec: PolicySpec = self._policy.spec
-        if self.spec.privileged:
-            raise WamError(
-                f'policy {self.spec.name!r} needs the object poses of a simulator (privileged), '
-                'which no client can send'
-            )
+
+    def _loaded(self, load: Callable[[], Policy]) -> Policy:
+        future = self._pool.submit(load)
+        if (error := future.exception()) is None:
+            return future.result()
+        self.close()
+        if isinstance(error, WamError):
+            raise error
+        _LOG.error('the policy cannot be loaded', exc_info=error)
+        raise WamError(f'the policy cannot be loaded: {type(error).__name__}: {error}') from error
 
     def close(self) -> None:
         """Drops what waits, and waits for the running inference."""

@@ -1,4 +1,4 @@
-"""What a server of ours says about its policy, and whether a client's spec agrees with it."""
+"""What a server of ours says about its policy and answers, and whether a client's spec agrees."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,6 +8,7 @@ from wam_core.policy import PolicySpec
 
 # A key that no other server of either protocol has: theirs may mean something else by `horizon`.
 KEY: Final = 'wam_policy'
+_NOTE_LENGTH: Final = 1000  # characters of a note that are taken over
 
 
 def statement(spec: PolicySpec) -> dict[str, object]:
@@ -23,6 +24,14 @@ def statement(spec: PolicySpec) -> dict[str, object]:
             'state_dim': spec.state_dim,
         }
     }
+
+
+def note_of(reply: Mapping[Any, Any]) -> str:
+    """What a reply says about itself, for people; '' where it says nothing."""
+    note = reply.get('note')
+    if not isinstance(note, str):
+        return ''
+    return ''.join(sign if sign.isprintable() else ' ' for sign in note[:_NOTE_LENGTH])
 
 
 def check_statement(content: object, spec: PolicySpec, server: str) -> None:

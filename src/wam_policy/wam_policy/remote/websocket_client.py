@@ -10,6 +10,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from wam_core.errors import WamError
 from wam_policy.remote.cut_off import CutOff
+from wam_policy.remote.failures import unreachable
 from wam_policy.remote.msgpack_arrays import unpackb
 from wam_policy.remote.options import ServerOptions
 
@@ -135,6 +136,4 @@ class WebsocketClient:
         except (OSError, InvalidHandshake, WebSocketException) as error:
             if made is not None:
                 made.close()
-            raise WamError(
-                f'server {self.url}: no connection: {type(error).__name__}: {error}'
-            ) from error
+            raise unreachable(self.url, error) from error

@@ -109,7 +109,9 @@ def _verify(directory: Path, manifest: Manifest, name: str) -> None:
             )
         found = sha256(path)
     except OSError as error:
-        raise WamError(f'{path} cannot be read: {error}') from error
+        raise WamError(
+            f'{path} cannot be read: {error.strerror}; import it again from {record.source}'
+        ) from error
     if found != record.sha256:
         raise WamError(
             f'{path} has the SHA-256 {found}, {MANIFEST} says {record.sha256}: changed since the '

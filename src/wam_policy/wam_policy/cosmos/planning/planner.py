@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
@@ -23,9 +23,11 @@ from wam_policy.cosmos.planning.deadline import Deadline
 from wam_policy.cosmos.planning.passes import Passes
 from wam_policy.cosmos.planning.prefix import FrozenRows
 from wam_policy.cosmos.planning.runs import Member, search_of
-from wam_policy.cosmos.planning.sampler import SEEDS
+from wam_policy.cosmos.planning.sampler import SEEDS, evaluations
 from wam_policy.cosmos.planning.search import Found, Outcome, Query, Searcher
 from wam_policy.cosmos.sequence.layout import Layout
+
+WHERE: Final = 'see options.planning.deadline_s'
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class PlanCandidate:
 class Plan:
     """The candidates and which one to execute, an index of ``candidates``.
 
-    complete: whether all of the search was done; otherwise ``note`` says what was not.
+    complete: whether all of the search was done. note: what was not, and how late that was done.
     stage_ms: milliseconds of each pass in this process. evaluations: of the network, counting
     every sequence; forwards: counting a batch once, in this process.
     """
@@ -111,6 +113,7 @@ class Planner:
             members = len(search.value_steps) * max(1, len(search.future_steps))
             check_members(options.planning, members)
         self._paths = search.paths
+        self._least = evaluations(search.action_steps)  # that an answer takes at least
         self._policy = policy
         self._planning = planning
         self._searcher = Searcher(policy, planning or policy, layout, search, clock)
@@ -153,11 +156,16 @@ class Planner:
         seeds: Sequence[int],
         deadline: Deadline | None = None,
         prefix: FrozenRows | None = None,
+        at_least_one: bool = True,
     ) -> Found:
-        """What this process finds about the candidates with these seeds. Raises WamError."""
+        """What this process finds about the candidates with these seeds. Raises WamError.
+
+        at_least_one: the first of them gets an action, in time or not.
+        """
         if self._contexts is None:
             raise WamError('a plan without a task: reset(text) comes first')
-        return self._searcher.find(Query(known, *self._contexts, prefix), seeds, deadline)
+        query = Query(known, *self._contexts, prefix)
+        return self._searcher.find(query, seeds, deadline, at_least_one)
 
     def plan(
         self,
@@ -169,7 +177,8 @@ class Planner:
         """The best chunk for the current state that ``known`` (1, 16, T, h, w) holds.
 
         The candidates have the seeds ``seed``, ``seed`` + 1, ...; the outcome for a seed depends
-        neither on the batch size nor on the number of workers. deadline: None: takes its time.
+        neither on the batch size nor on the number of workers. deadline: None: takes its time;
+        one that is past still gets the first candidate's chunk.
         prefix: leading rows of the chunks to execute. Raises WamError.
         """
         seeds = self._seeds(seed)
@@ -184,19 +193,31 @@ class Planner:
             found += others
         outcomes = [outcome for each in found for outcome in each.outcomes]
         candidates, chosen, comparison = self._choose(outcomes, known.device)
+        in_full = all(each.complete for each in found)
         notes = [lost] if lost else []
-        if not all(each.complete for each in found):
-            seconds = 0.0 if deadline is None else deadline.seconds
-            notes.insert(0, f'stopped by the deadline of {seconds:g} s: {comparison}')
+        if deadline is not None and not in_full:
+            notes.insert(0, f'stopped by the deadline of {deadline.seconds:g} s: {comparison}')
+        if deadline is not None and deadline.remaining() < 0.0:
+            notes.append(self._lateness(deadline, found[0].evaluations))
         return Plan(
             candidates=candidates,
             chosen=chosen,
-            complete=not notes,
+            complete=in_full and not lost,
             note='; '.join(notes),
             stage_ms=found[0].stage_ms,
             evaluations=sum(each.evaluations for each in found),
             forwards=found[0].forwards,
         )
+
+    def least_s(self) -> float:
+        """Seconds that one candidate's chunk takes; 0 before the first plan."""
+        return self._searcher.costs.estimate(1, self._least) or 0.0
+
+    def _lateness(self, deadline: Deadline, done: int) -> str:
+        late = f'{-deadline.remaining():.2f} s later than the deadline of {deadline.seconds:g} s'
+        if done > self._least:
+            return late
+        return f'{late}: encoding and one candidate take that long ({WHERE})'
 
     def _seeds(self, seed: int) -> list[int]:
         return [(seed + index) % SEEDS for index in range(self._options.candidates)]

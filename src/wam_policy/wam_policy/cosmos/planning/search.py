@@ -50,10 +50,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Found:
-    """outcomes: of the candidates that got an action; the first is always there.
+    """outcomes: of the candidates that got an action.
 
-    runs: how many there should have been. evaluations: of the network, counting every sequence;
-    forwards: counting a batch once. stage_ms: milliseconds of each pass.
+    complete: whether nothing was left out for want of time. evaluations: of the network, counting
+    every sequence; forwards: counting a batch once. stage_ms: milliseconds of each pass.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -90,13 +90,23 @@ class Searcher:
         self._clock = clock
         self.costs = Costs()
 
-    def find(self, query: Query, seeds: Sequence[int], deadline: Deadline | None) -> Found:
-        """Everything about the candidates with these seeds that the deadline leaves time for."""
+    def find(
+        self,
+        query: Query,
+        seeds: Sequence[int],
+        deadline: Deadline | None,
+        at_least_one: bool = True,
+    ) -> Found:
+        """Everything about the candidates with these seeds that the deadline leaves time for.
+
+        at_least_one: the first candidate gets an action, in time or not.
+        """
         pending = make_runs(self._search, len(seeds), deadline is not None)
         progress = _Progress()
         complete = True
         while batch := next_batch(pending, progress.latents, self._search.batch):
-            done = self._in_time(batch, deadline, first=not progress.forwards)
+            first = at_least_one and not progress.forwards
+            done = self._in_time(batch, query, deadline, first)
             if done:
                 self._carry_out(done, query, seeds, progress)
             complete = complete and len(done) == len(batch)
@@ -111,20 +121,29 @@ class Searcher:
             tuple(outcomes), complete, progress.evaluations, progress.forwards, progress.stage_ms
         )
 
-    def _in_time(self, batch: list[Run], deadline: Deadline | None, first: bool) -> list[Run]:
-        """The runs of the batch to carry out. The very first one is, in time or not."""
+    def _in_time(
+        self, batch: list[Run], query: Query, deadline: Deadline | None, first: bool
+    ) -> list[Run]:
+        """The runs of the batch to carry out. first: one is, in time or not."""
         if deadline is None:
             return batch
-        count = evaluations(batch[0].steps)
-        if not first:
-            # A sequence that nobody has time to judge is of no use.
-            count += self._search.evaluations_to_value(batch[0])
-        if deadline.fits(self.costs.estimate(len(batch), count)):
+        # A sequence that nobody has time to judge is of no use.
+        onward = 0 if first else self._search.evaluations_to_value(batch[0])
+        if deadline.fits(self._expected(batch, query, onward)):
             return batch
         if not first:
             return []
         # A batch size that was never run might compile first, for longer than the whole batch.
-        return batch[:1] if self.costs.knows(1) else batch
+        # Guided runs are not compiled.
+        alone = _is_guided(batch, query) or self.costs.knows(1)
+        return batch[:1] if alone else batch
+
+    def _expected(self, batch: list[Run], query: Query, onward: int) -> float | None:
+        """Seconds of the runs and of so many evaluations after them; None: unknown."""
+        count, guided = evaluations(batch[0].steps), _is_guided(batch, query)
+        run = self.costs.estimate(len(batch), count, guided)
+        after = self.costs.estimate(len(batch), onward)
+        return None if run is None else run + (after or 0.0)
 
     def _carry_out(
         self, batch: list[Run], query: Query, seeds: Sequence[int], progress: _Progress
@@ -135,7 +154,7 @@ class Searcher:
             torch.cuda.synchronize(result.device)  # else the clock would show the launch only
         seconds = self._clock() - start
         count = evaluations(batch[0].steps)
-        self.costs.record(len(batch), count, seconds)
+        self.costs.record(len(batch), count, seconds, _is_guided(batch, query))
         progress.forwards += count
         progress.evaluations += count * len(batch)
         stage = _STAGES[batch[0].purpose]
@@ -179,6 +198,10 @@ class Searcher:
             values = {((), NO_FUTURE, 0): float(extract_value(latents[None], self._layout)[0])}
         shown = futures if self._search.show_all else futures[-1:]
         return Outcome(seed, latents, tuple(shown) or (latents,), values)
+
+
+def _is_guided(batch: list[Run], query: Query) -> bool:
+    return batch[0].parent is None and query.prefix is not None and query.prefix.guided
 
 
 _STAGES = {

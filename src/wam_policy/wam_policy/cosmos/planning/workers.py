@@ -49,9 +49,14 @@ class Searching:
     def find(
         self, known: Tensor, seeds: list[int], seconds: float | None, prefix: FrozenRows | None
     ) -> Found:
-        """What it finds, on the CPU. seconds: until the deadline; None: there is none."""
+        """What it finds, on the CPU. seconds: until the deadline; None: there is none.
+
+        Nothing, where time is short: a worker that is late would miss the next request as well.
+        """
         deadline = None if seconds is None else Deadline(time.monotonic, seconds)
-        found = self._planner.find(known.to(self._device), seeds, deadline, prefix)
+        found = self._planner.find(
+            known.to(self._device), seeds, deadline, prefix, at_least_one=False
+        )
         return replace(found, outcomes=tuple(_on_cpu(each) for each in found.outcomes))
 
 
