@@ -12,11 +12,9 @@ import os
 import sys
 import threading
 import time
-from typing import Final
+from typing import Any, Final
 
-import yaml
-
-from wam_bringup.config import config_directory
+from wam_bringup.config import config_directory, read_yaml
 
 _PR_SET_TIMERSLACK: Final = 29  # sys/prctl.h
 
@@ -53,7 +51,7 @@ def first_due_ns(monotonic_ns: int, system_ns: int, period_ns: int) -> int:
 
 def _schedule() -> None:
     """As the executor's control thread, where that is permitted."""
-    parameters = yaml.safe_load((config_directory() / 'executor.yaml').read_text('utf-8'))
+    parameters: Any = read_yaml(config_directory() / 'executor.yaml')
     priority = parameters['executor']['ros__parameters']['realtime_priority']
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(1))
     if priority:
