@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from wam_core.errors import WamError
+from wam_data.export.scheduling import unchanged_scheduling
 from wam_data.export.source import Pixels
 
 # MPEG-4 part 2, 'mp4v', as OpenCV writes it, at its best quantiser (2 of 31): what follows trains
@@ -45,6 +46,8 @@ def encode(
             for number, pixels in enumerate(frames):
                 if number == 0:
                     stream.height, stream.width = pixels.shape[:2]
+                    with unchanged_scheduling():
+                        stream.codec_context.open()
                 picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format='rgb24')
                 container.mux(stream.encode(picture))
             container.mux(stream.encode())
