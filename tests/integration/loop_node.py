@@ -28,7 +28,7 @@ class LoopNode(Node):
         self._ticks = self.create_publisher(Int64MultiArray, '/tick', EVERY)
         self._seen = self.create_publisher(Int64, '/seen', EVERY)
         self.create_timer(0.02, self._tell, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._loop = ControlLoop(self, PERIOD_NS, self._tick, Realtime())
+        self._loop = ControlLoop(self, PERIOD_NS, lambda: None, self._tick, Realtime())
         self._loop.start()
 
     def _tell(self) -> None:

@@ -19,8 +19,8 @@ from wam_core.errors import WamError
 from wam_nodes.deadlines import Deadlines
 from wam_nodes.realtime import Realtime, collect, freeze_heap
 
-# How long before a deadline the thread wakes up, to have the interpreter's lock when it comes.
-_LEAD_NS: Final = 500_000
+# How long before a deadline the thread wakes up, to read and to have the interpreter's lock.
+_LEAD_NS: Final = 2_000_000
 _JOIN_S: Final = 5.0
 _LOOK_S: Final = 0.5
 _TIMER_ABSTIME: Final = 1  # time.h
@@ -29,7 +29,8 @@ _CONTEXT_ERRORS: Final = (rclpy_implementation.RCLError, InvalidHandle)
 
 
 class ControlLoop:
-    """Calls ``tick(now_ns, deadline_ns)`` once per period, both times on the node's ROS clock.
+    """Calls ``tick(now_ns, deadline_ns)`` once per period, both times on the node's ROS clock, and
+    before it ``take()``, which reads what the tick needs.
 
     Deadlines are absolute, so they never drift: on CLOCK_MONOTONIC from the first multiple of the
     period on the ROS clock; with use_sim_time the multiples on /clock, which may start late, stand
@@ -40,11 +41,17 @@ class ControlLoop:
     """
 
     def __init__(
-        self, node: Node, period_ns: int, tick: Callable[[int, int], None], realtime: Realtime
+        self,
+        node: Node,
+        period_ns: int,
+        take: Callable[[], None],
+        tick: Callable[[int, int], None],
+        realtime: Realtime,
     ) -> None:
         self._node = node
         self._clock = node.get_clock()
         self._period_ns = period_ns
+        self._take = take
         self._tick = tick
         self._realtime = realtime
         self._simulated = False
@@ -121,6 +128,7 @@ class ControlLoop:
         now_ns = self._now_ns()
         deadline_ns = self._deadlines.take(now_ns) if now_ns > 0 else None
         if deadline_ns is not None:
+            self._take()
             self._call(now_ns, deadline_ns)
         elif not self._closing:
             self._wake.wait()
@@ -131,6 +139,7 @@ class ControlLoop:
         if early_ns > 0 and self._wake.wait(early_ns / 1e9):
             self._wake.clear()
             return
+        self._take()
         _sleep_until(self._deadlines.due_ns)
         monotonic_ns = time.monotonic_ns()
         now_ns = self._now_ns()

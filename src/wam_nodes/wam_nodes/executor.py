@@ -47,6 +47,7 @@ from wam_nodes.executor_parameters import Parameters
 from wam_nodes.qos import EVERY, EVERY_TICK
 from wam_nodes.realtime import Realtime, prepare
 from wam_nodes.runner import run_to_rest
+from wam_nodes.unattended import Unattended
 
 _REST_S: Final = 2.0  # wall time; within the limits of a rig's file arms come to rest sooner
 
@@ -85,7 +86,7 @@ class ExecutorNode(Node):
         )
         for refusal in realtime.refusals:
             self.get_logger().warning(refusal)
-        self._loop = ControlLoop(self, config.period_ns, self._tick, realtime)
+        self._loop = ControlLoop(self, config.period_ns, self._take, self._tick, realtime)
         self._account = ExecutorAccount(self)
         self._subscribe()
         self._serve()
@@ -105,6 +106,30 @@ class ExecutorNode(Node):
         super().destroy_node()
 
     # -- the control thread
+
+    def _take(self) -> None:
+        """Tells the core all that has come on the streams until now."""
+        with self._lock:
+            for stream, callback in self._streams:
+                for message, _ in stream.take():
+                    callback(message)
+
+    def _on_proprioception(self, message: Proprioception) -> None:
+        position, stamp_ns = vector(message.position), nanoseconds(message.header.stamp)
+        if self._core.measured(position, stamp_ns):
+            stamps = [nanoseconds(stamp) for stamp in message.arm_stamps]
+            self._core.watchdogs.heard('arm', dict(zip(self._robots, stamps, strict=True)))
+
+    def _on_joint_target(self, message: JointTarget) -> None:
+        position, stamp_ns = vector(message.position), nanoseconds(message.header.stamp)
+        self._core.target(message.source, position, stamp_ns, self._now_ns())
+
+    def _on_stream_status(self, message: StreamStatus) -> None:
+        stamps = [nanoseconds(stamp) for stamp in message.newest]
+        self._core.watchdogs.heard(message.kind, dict(zip(message.names, stamps, strict=False)))
+
+    def _on_heartbeat(self, _: Empty) -> None:
+        self._core.watchdogs.heartbeat(self._now_ns())
 
     def _tick(self, now_ns: int, deadline_ns: int) -> None:
         with self._lock:
@@ -129,13 +154,18 @@ class ExecutorNode(Node):
             self._account.tell(status)
 
     def _subscribe(self) -> None:
+        self._streams: tuple[tuple[Unattended, Callable[[Any], None]], ...] = tuple(
+            (Unattended(self, kind, topic, EVERY), callback)
+            for kind, topic, callback in (
+                (Proprioception, '/proprioception', self._on_proprioception),
+                (JointTarget, '/joint_target', self._on_joint_target),
+                (StreamStatus, '/stream_status', self._on_stream_status),
+                (Empty, '/operator_heartbeat', self._on_heartbeat),
+            )
+        )
         for kind, topic, callback in (
-            (Proprioception, '/proprioception', self._on_proprioception),
             (ActionChunk, '/action_chunk', self._on_action_chunk),
-            (JointTarget, '/joint_target', self._on_joint_target),
-            (StreamStatus, '/stream_status', self._on_stream_status),
             (MotorHealth, '/motor_health', self._on_motor_health),
-            (Empty, '/operator_heartbeat', self._on_heartbeat),
             (String, '/stop', self._on_stop),
         ):
             self.create_subscription(kind, topic, callback, EVERY)
@@ -150,30 +180,11 @@ class ExecutorNode(Node):
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
-    def _on_proprioception(self, message: Proprioception) -> None:
-        position, stamp_ns = vector(message.position), nanoseconds(message.header.stamp)
-        stamps = [nanoseconds(stamp) for stamp in message.arm_stamps]
-        with self._lock:
-            if self._core.measured(position, stamp_ns):
-                self._core.watchdogs.heard('arm', dict(zip(self._robots, stamps, strict=True)))
-
     def _on_action_chunk(self, message: ActionChunk) -> None:
         fields = chunk_fields(message)
         checked = check(fields)  # the long part; the tick must not wait for it
         with self._lock:
             self._core.offer(fields, self._now_ns(), checked)
-
-    def _on_joint_target(self, message: JointTarget) -> None:
-        position, stamp_ns = vector(message.position), nanoseconds(message.header.stamp)
-        with self._lock:
-            self._core.target(message.source, position, stamp_ns, self._now_ns())
-
-    def _on_stream_status(self, message: StreamStatus) -> None:
-        stamps = [nanoseconds(stamp) for stamp in message.newest]
-        with self._lock:
-            self._core.watchdogs.heard(
-                message.kind, dict(zip(message.names, stamps, strict=False))
-            )
 
     def _on_motor_health(self, message: MotorHealth) -> None:
         if message.robot not in self._robots:
@@ -181,10 +192,6 @@ class ExecutorNode(Node):
         reading = motor_reading(message)
         with self._lock:
             self._core.watchdogs.motors(reading, self._now_ns())
-
-    def _on_heartbeat(self, _: Empty) -> None:
-        with self._lock:
-            self._core.watchdogs.heartbeat(self._now_ns())
 
     def _on_stop(self, message: String) -> None:
         with self._lock:
@@ -230,6 +237,7 @@ class ExecutorNode(Node):
 
     def _attempt(self, action: Callable[[], None], response: Any) -> Any:
         try:
+            self._take()  # what is asked for begins where the arms are now
             with self._lock:
                 action()
             response.accepted = True
@@ -241,6 +249,7 @@ class ExecutorNode(Node):
         self, action: Callable[[], None], request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         try:
+            self._take()
             with self._lock:
                 action()
             response.success = True

@@ -1,18 +1,13 @@
-"""Takes what has come on many topics, a batch at a time, in a thread of its own.
-
-rclpy's executor builds a set of all that it waits for, anew for every message: at a thousand
-messages per second that takes longer than the messages. Here nobody waits for a message: every few
-milliseconds each subscription is asked for what the middleware has queued for it.
-"""
+"""Takes what has come on many topics, a batch at a time, in a thread of its own."""
 
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
 from wam_nodes.recorder_topics import Tap
+from wam_nodes.unattended import Unattended
 
 _PERIOD_S: Final = 0.01  # the shortest queue of a tap holds a third of a second
 
@@ -23,21 +18,6 @@ class Taken(NamedTuple):
     log_ns: int
     tap: Tap
     data: bytes
-
-
-class Unattended(CallbackGroup):
-    """Subscriptions that the executor leaves alone."""
-
-    def can_execute(self, entity: Any) -> bool:
-        """Never by it."""
-        return False
-
-    def beginning_execution(self, entity: Any) -> bool:
-        """Never by it."""
-        return False
-
-    def ending_execution(self, entity: Any) -> None:
-        """Nothing began."""
 
 
 class Intake:
@@ -57,15 +37,8 @@ class Intake:
         self._receive = receive
         self._wanted = wanted
         self._lock = threading.RLock()
-        group = Unattended()
         self._subscriptions = [
-            (
-                tap,
-                node.create_subscription(
-                    tap.kind, tap.source, _unused, tap.qos, callback_group=group, raw=True
-                ),
-            )
-            for tap in taps
+            (tap, Unattended(node, tap.kind, tap.source, tap.qos, raw=True)) for tap in taps
         ]
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name='intake', daemon=True)
@@ -76,13 +49,8 @@ class Intake:
         with self._lock:
             taken: list[Taken] = []
             for tap, subscription in self._subscriptions:
-                with subscription.handle:
-                    take = subscription.handle.take_message
-                    for _ in range(tap.qos.depth):
-                        found = take(tap.kind, True)
-                        if found is None:
-                            break
-                        taken.append(Taken(self._log_ns(found[1]), tap, found[0]))
+                for data, info in subscription.take():
+                    taken.append(Taken(self._log_ns(info), tap, data))
             if taken:
                 self._receive(sorted(taken, key=lambda each: each.log_ns))
 
@@ -110,7 +78,3 @@ class Intake:
         if self._wall and (received_ns := info['received_timestamp']):
             return int(received_ns)
         return int(self._clock.now().nanoseconds)
-
-
-def _unused(_: bytes) -> None:
-    """Nobody calls it."""

@@ -28,7 +28,7 @@ _ROWS: Final = 50
 _ROW_S: Final = 0.04
 _SWING_RAD: Final = 0.05
 _SWING_S: Final = 4.0
-_SENSOR_S: Final = 0.01
+_SENSOR_S: Final = 0.01003  # no divisor of the period: they come at every moment before a tick
 # Under load this process may not run for a while: nothing that it observes may be lost by that.
 _DEEP: Final = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 
