@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from wam_msgs.msg import ActionChunk, FrameSet, PredictedFuture, Proprioception
 from wam_msgs.srv import PredictChunk, ResetPolicy
 
@@ -100,3 +101,10 @@ class Bench:
 def start(ros: Any, **params: Any) -> Any:
     path = os.pathsep.join([str(FAULT_POLICY), os.environ.get('PYTHONPATH', '')])
     return ros.start('wam_nodes', 'policy', params, environment={'PYTHONPATH': path})
+
+
+def levels(diagnostics: list[DiagnosticArray], text: str) -> list[tuple[Any, bool]]:
+    """The levels that were reported, and whether with that text."""
+    return [
+        (status.level, text in status.message) for array in diagnostics for status in array.status
+    ]

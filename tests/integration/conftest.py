@@ -5,6 +5,7 @@ from pathlib import Path
 
 import domain_coordinator
 import pytest
+from recorder_bench import Bench, Make
 from ros_domain import Ros
 
 
@@ -18,3 +19,9 @@ def ros(tmp_path: Path) -> Iterator[Ros]:
         finally:
             stubborn = handle.close()
         assert stubborn == [], 'still running long after SIGTERM'
+
+
+@pytest.fixture
+def recorder(ros: Ros, tmp_path: Path) -> Make:
+    """Makes a recorder that has heard of everything, from its parameters."""
+    return lambda **params: Bench(ros, tmp_path / 'episodes', **params).wake()

@@ -57,7 +57,10 @@ def find(kind: str, name: str) -> Path:
     elif name and path.is_dir():
         if (path / _POLICY).is_file():
             return path / _POLICY
-        raise WamError(f'policy {name!r}: there is no {_POLICY} in {path}')
+        raise WamError(
+            f'policy {name!r}: there is no {_POLICY} in {path}; '
+            '`./wam policy import SOURCE --out DIR` makes such a directory'
+        )
     else:
         allowed = f'a path that ends in .yaml, or a directory with a {_POLICY}'
     raise WamError(f'unknown {singular} {name!r}, expected one of {names(kind)}, or {allowed}')
