@@ -69,10 +69,10 @@ class Graph:
         self.until(running, 'a running executor')
         return command
 
-    def finish(self, command: Any) -> re.Match[str]:
-        """The last line of a rollout that ran."""
+    def finish(self, command: Any, code: int = 0) -> re.Match[str]:
+        """The last line of a rollout that ran. code: 1 where its recording was lost."""
         self.until(lambda: command.popen.poll() is not None, 'the end of the rollout')
-        assert command.wait() == 0, self.stack.report()
+        assert command.wait() == code, self.stack.report()
         return last_line(command.output)
 
     def short_episode(self) -> None:

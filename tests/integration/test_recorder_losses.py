@@ -35,7 +35,8 @@ def test_losses_are_shown_while_recording(recorder: Make) -> None:
     rig.stop()
     final = path.with_name(path.name.removesuffix('.partial'))
     topic = read_manifest(final).topics[JOINTS]
-    assert (topic.messages, topic.missing) == (5, 29)
+    assert topic.messages == 5
+    assert topic.missing > 29  # and those that would have come until the stop
 
 
 def test_sigterm_closes_the_episode_as_aborted(recorder: Make) -> None:

@@ -108,7 +108,7 @@ class TestInOneGraph:
             graph.until(
                 lambda: any('the disk failed' in event.text for event in graph.events), 'the fault'
             )
-            line = graph.finish(command)
+            line = graph.finish(command, code=1)
         finally:
             resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
         assert (line['outcome'], Path(line['episode'])) == ('aborted', partial)
@@ -141,7 +141,7 @@ class TestInOneGraph:
             graph.ros.node.destroy_subscription(subscription)
         (recorder,) = graph.stack.processes('recorder')
         recorder.kill()
-        line = graph.finish(command)
+        line = graph.finish(command, code=1)
         assert (line['outcome'], Path(line['episode'])) == ('aborted', partial)
         assert 'the recorder has not said for 3 s that it records' in command.output
         assert f'wam episodes recover {partial}' in command.output

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import rclpy
@@ -17,6 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 from wam_cli.executor_client import StopSwitch
 from wam_cli.status import Status
 from wam_core.errors import WamError
+from wam_data.layout import is_partial
 
 _PERIOD_S: Final = 0.05
 _CANCEL_S: Final = 20.0
@@ -38,6 +40,11 @@ class Episode:
     seed: int
     message: str = ''
     ran: bool = field(default=True)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the recording broke off: `wam episodes recover` saves what there is of it."""
+        return is_partial(Path(self.episode))
 
     def line(self) -> str:
         """The line that other programs read."""

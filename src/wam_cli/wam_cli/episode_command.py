@@ -73,7 +73,7 @@ def run_episodes(arguments: argparse.Namespace, command: EpisodeCommand[Client])
         from wam_cli.episode_series import summary
 
         summary(episodes)
-    return 0 if all(episode.ran for episode in episodes) else 1
+    return 0 if all(episode.ran and not episode.lost for episode in episodes) else 1
 
 
 def _in_graph(

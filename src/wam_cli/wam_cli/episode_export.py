@@ -47,7 +47,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add('--action', dest='commands', choices=ACTIONS, default=default.action, help=action)
     span = 'while somebody did the task, or all that was recorded (%(default)s)'
     add('--span', choices=SPANS, default=default.span, help=span)
-    scale = "what the grippers' 0 to 1 is linear in, in states (%(default)s)"
+    scale = (
+        "what the grippers' 0 to 1 is linear in, in states: the motor's angle; finger: the "
+        "finger's position by ALOHA's constants for ROS 1 (ACT, the data of the released Cosmos "
+        'checkpoints); finger_ros2: by those of Interbotix/aloha (%(default)s)'
+    )
     add('--gripper-state', choices=SCALES, default=default.gripper_state, help=scale)
     option = 'of the format; may be given again'
     add('--option', action='append', default=[], metavar='NAME=VALUE', help=option)

@@ -75,12 +75,19 @@ def selection(arguments: argparse.Namespace) -> 'Selection':
 
 
 def chosen(arguments: argparse.Namespace) -> tuple[Path, ...]:
-    """The finished episodes that are meant, oldest first. Raises WamError where there are none."""
+    """The finished episodes that are meant, oldest first. Raises WamError where there are none.
+
+    Ones that can't be read are named on standard error.
+    """
     from wam_data.selection import select
 
     asked = selection(arguments)
     with indexing() as progress:
-        return select(arguments.root, asked, progress)
+        return select(arguments.root, asked, progress, _left_out)
+
+
+def _left_out(problem: str) -> None:
+    print(f'left out: {problem}', file=sys.stderr)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from wam_cli.text_argument import text
 from wam_cli.usage import usage
 
 if TYPE_CHECKING:
@@ -38,10 +39,16 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--list', action='store_true', help='only show the names of the episodes')
     parser.add_argument(
-        '--task', default='', help="a task's name, or what was to be done; without: as SOURCE says"
+        '--task',
+        type=text,
+        default='',
+        help="a task's name, or what was to be done; without: as SOURCE says",
     )
     parser.add_argument(
-        '--rig', default='', help='which one it was, for later checks of joint ranges'
+        '--rig',
+        type=text,
+        default='',
+        help='which one it was, for its grippers, and for later checks of joint ranges',
     )
     _declare_reading(parser)
     parser.add_argument('--json', action='store_true', help='one JSON object instead of lines')
@@ -50,6 +57,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def _declare_reading(parser: argparse.ArgumentParser) -> None:
     """How the numbers and pictures of SOURCE are meant."""
+    from wam_core.gripper_scale import SCALES
+
     parser.add_argument(
         '--layout', type=Path, metavar='FILE', help='YAML: which numbers and cameras are ours'
     )
@@ -62,12 +71,18 @@ def _declare_reading(parser: argparse.ArgumentParser) -> None:
         default='rgb',
         help="order in HDF5 files, also before a JPEG was made; ACT's loader takes rgb",
     )
-    for part in ('state', 'action'):
+    states = (
+        "angle: the motor's; finger: the finger's position by ALOHA's constants for ROS 1 (ACT, "
+        'the data of the released Cosmos checkpoints); finger_ros2: by those of Interbotix/aloha; '
+        'without: of a real ALOHA finger_ros2 if --rig has the gripper profile interbotix_ros2, '
+        'else finger'
+    )
+    for part, usual in (('state', states), ('action', 'without: as is usual there')):
         parser.add_argument(
             f'--gripper-{part}',
-            choices=('finger', 'angle'),
+            choices=SCALES,
             default='',
-            help=f"what the grippers' 0..1 are linear in, in {part}s; without: as is usual there",
+            help=f"what the grippers' 0..1 are linear in, in {part}s; {usual}",
         )
     parser.add_argument(
         '--jpeg-quality', type=int, default=95, metavar='Q', help='1 to 100 (%(default)s)'
@@ -96,7 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> 'Settings':
-    from wam_bringup.config import load_task, names, reference
+    from wam_bringup.config import load_rig, load_task, names, reference
+    from wam_core.gripper_scale import recorded_scale
     from wam_data.importing.importer import Settings
 
     task, task_name = arguments.task, ''
@@ -112,6 +128,7 @@ def _settings(arguments: argparse.Namespace) -> 'Settings':
         jpeg_quality=arguments.jpeg_quality,
         gripper_state=arguments.gripper_state,
         gripper_action=arguments.gripper_action,
+        recorded=recorded_scale(load_rig(arguments.rig).gripper_profile if arguments.rig else ''),
     )
 
 
@@ -141,7 +158,8 @@ def _import(importer: 'Importer', names: list[str], quiet: bool) -> 'list[Result
 
 
 def _line(result: 'Result') -> str:
-    said = {'imported': f'{result.episode}', 'known': f'imported before: {result.episode}'}
+    odd = f'; warning: {result.text}' if result.text else ''
+    said = {'imported': f'{result.episode}{odd}', 'known': f'imported before: {result.episode}'}
     return f'{result.name}: {said.get(result.status, f"{result.status}: {result.text}")}'
 
 

@@ -9,7 +9,7 @@ ACTIONS: Final = {
     'list': ('episode_list', 'one line for each recording, filtered, or what SQL asks for'),
     'show': ('episode_show', 'summary, timeline, plots and pictures of a recording'),
     'verify': ('episode_verify', 'check recordings from end to end'),
-    'recover': ('episode_recover', 'make a whole recording of a .partial one'),
+    'recover': ('episode_recover', 'make a whole recording of a .partial or damaged one'),
     'label': ('label', 'write how a recording ended'),
     'rm': ('episode_remove', 'delete recordings, after a question'),
     'export': ('episode_export', 'to the formats that training code reads'),

@@ -8,6 +8,7 @@ from wam_bringup.config import load_task
 from wam_cli.keys import typed
 from wam_cli.outcome_prompt import OutcomePrompt, ask
 from wam_cli.terminal import Terminal
+from wam_cli.text_argument import text
 from wam_cli.usage import UsageError, usage
 from wam_cli.user import user
 from wam_core.errors import WamError
@@ -36,9 +37,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--score', type=_score, help='0 to 100 (of the last stage; without one 100 for a success)'
     )
-    parser.add_argument('--stage', action='append', default=[], help='reached; may be repeated')
-    parser.add_argument('--note', default='', help='free text')
-    parser.add_argument('--by', default=user(), help='who says so (%(default)s)')
+    parser.add_argument(
+        '--stage', type=text, action='append', default=[], help='reached; may be repeated'
+    )
+    parser.add_argument('--note', type=text, default='', help='free text')
+    parser.add_argument('--by', type=text, default=user(), help='who says so (%(default)s)')
     parser.add_argument('--root', type=Path, default=Path('episodes'), help="of 'latest'")
     parser.set_defaults(run=run)
 

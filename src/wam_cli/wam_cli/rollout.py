@@ -10,6 +10,7 @@ from wam_bringup.config import load_policy, load_rig, load_task, reference
 from wam_bringup.graph import graph
 from wam_cli import parking
 from wam_cli.episode_command import EpisodeCommand, check, run_episodes
+from wam_cli.text_argument import text
 from wam_cli.usage import UsageError, usage
 from wam_cli.user import user
 from wam_core.executor_config import MODES
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from wam_cli.rollout_client import RolloutClient
 
 _ENTER: Final = ('\r', '\n')
+_TASK: Final = 'a name in config/tasks, or the path of a .yaml file'
 _POLICY: Final = 'a name in config/policies, a path of a .yaml file, or a policy directory'
 _OPTIONS: Final = "over the policy file's `options`, e.g. '{planning: {candidates: 4}}'"
+_RIG: Final = 'a name in config/rigs, or a path (%(default)s)'
 _TELEOP: Final = 'with leaders, for a person who takes over (keys t and p of `wam operator`)'
 
 
@@ -33,20 +36,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
         'arms (latched), which ends the episode and leaves out those that were to follow.'
     )
     parser.epilog = (
-        'Exit code 0 for completed episodes whatever their outcome, 1 when the graph failed, '
-        '2 for a wrong command line.'
+        'Exit code 0 for completed episodes whatever their outcome, 1 when the graph failed or '
+        "an episode's recording was lost (a dead recorder, a failed disk), 2 for a wrong command "
+        'line.'
     )
     say = parser.add_argument
-    say('--task', required=True, help='a name in config/tasks, or the path of a .yaml file')
-    say('--policy', default='scripted', help=f'{_POLICY} (%(default)s)')
-    say('--policy-options', default='', metavar='YAML', help=_OPTIONS)
+    say('--task', type=text, required=True, help=_TASK)
+    say('--policy', type=text, default='scripted', help=f'{_POLICY} (%(default)s)')
+    say('--policy-options', type=text, default='', metavar='YAML', help=_OPTIONS)
     say('--episodes', type=int, default=1, metavar='N', help='how many (%(default)s)')
     say('--seed', type=int, default=0, help='of the first simulated scene (%(default)s)')
-    say('--rig', default='sim', help='a name in config/rigs, or a path (%(default)s)')
+    say('--rig', type=text, default='sim', help=_RIG)
     say('--mode', choices=MODES, default='async', help='execution (%(default)s)')
     say('--time-limit', type=float, default=0.0, metavar='S', help="s; 0: the task's own")
     say('--root', default='episodes', metavar='DIRECTORY', help='of the recordings (%(default)s)')
-    say('--operator', default=user(), help='who supervises (%(default)s)')
+    say('--operator', type=text, default=user(), help='who supervises (%(default)s)')
     say('--no-record', action='store_true', help='do not record')
     say('--no-preview', action='store_true', help='do not make preview.mp4')
     say('--episode', metavar='DIRECTORY', help='the recording that policy `replay` repeats')

@@ -9,6 +9,7 @@ from wam_bringup.config import load_rig, load_task, reference
 from wam_bringup.graph import graph
 from wam_cli import parking
 from wam_cli.episode_command import EpisodeCommand, check, run_episodes
+from wam_cli.text_argument import text
 from wam_cli.usage import UsageError, usage
 from wam_cli.user import user
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from wam_cli.teleop_client import TeleopClient
 
 _ENTER: Final = ('\r', '\n')
+_TASK: Final = 'a name in config/tasks, or the path of a .yaml file'
+_RIG: Final = 'a name in config/rigs, or a path (%(default)s)'
 _WAITING: Final = 'close both grippers to begin'
 _RUNNING: Final = 'hold both grippers wide open to end'
 
@@ -35,14 +38,15 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         'Exit code 0 for completed demonstrations whatever their outcome, 1 when the graph '
-        'failed, 2 for a wrong command line.'
+        "failed or a demonstration's recording was lost (a dead recorder, a failed disk), 2 for a "
+        'wrong command line.'
     )
     say = parser.add_argument
-    say('--task', required=True, help='a name in config/tasks, or the path of a .yaml file')
+    say('--task', type=text, required=True, help=_TASK)
     say('--episodes', type=int, default=1, metavar='N', help='how many (%(default)s)')
     say('--seed', type=int, default=0, help='of the first simulated scene (%(default)s)')
-    say('--rig', default='sim', help='a name in config/rigs, or a path (%(default)s)')
-    say('--operator', default=user(), help='who teleoperates (%(default)s)')
+    say('--rig', type=text, default='sim', help=_RIG)
+    say('--operator', type=text, default=user(), help='who teleoperates (%(default)s)')
     say('--time-limit', type=float, default=0.0, metavar='S', help="s; 0: the task's own")
     say('--root', default='episodes', metavar='DIRECTORY', help='of the recordings (%(default)s)')
     say('--no-record', action='store_true', help='do not record: to practise')

@@ -87,12 +87,16 @@ class OpenEpisode:
         counters = recording.writer.counters
         dropped = recording.dropped
         reason = recording.failure or reason
+        # What comes after a failure is dropped, and counted as such.
+        counted_until_ns = 0 if recording.failure else stopped_ns
         manifest = replace(
             self._manifest,
             stopped_utc=datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
             stopped_ns=stopped_ns,
             wall_s=round(time.monotonic() - self._begun, 3),
-            topics=with_dropped(counters.statistics(), dropped),
+            topics=with_dropped(
+                counters.statistics(self._manifest.started_ns, counted_until_ns), dropped
+            ),
             camera_sync=counters.spread(),
             interventions=counters.interventions(),
             complete=not reason and not dropped,

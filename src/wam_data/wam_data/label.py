@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from wam_core.errors import WamError
+from wam_data.directory_lock import locked
 from wam_data.layout import is_partial
 from wam_data.manifest import EpisodeManifest, Outcome, read_manifest, write_manifest
 
@@ -18,9 +19,10 @@ def write_label(episode: Path, outcome: Outcome) -> EpisodeManifest:
         raise WamError(f'{episode}: is not an episode directory')
     if is_partial(episode):
         raise WamError(f'{episode}: is still being recorded, or was cut off: recover it first')
-    manifest = read_manifest(episode).labelled(stamped(outcome))
     try:
-        write_manifest(episode, manifest)
+        with locked(episode, wait=True):  # or of two that label at once one is lost
+            manifest = read_manifest(episode).labelled(stamped(outcome))
+            write_manifest(episode, manifest)
     except OSError as error:
         raise WamError(f'{episode}: cannot be labelled: {error.strerror}') from error
     return manifest

@@ -60,7 +60,8 @@ def complete(partial: Path) -> Path:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replaces a file: readers see the old or the new contents, also after a power cut."""
-    temporary = path.with_name(f'.{path.name}.tmp')
+    # Its own name for each: two that write at once must not share a file.
+    temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
     try:
         with temporary.open('w', encoding='utf-8') as stream:
             stream.write(text)

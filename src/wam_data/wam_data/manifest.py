@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from wam_core.errors import WamError
 from wam_core.mapping import Section
+from wam_core.utf8 import check_texts
 from wam_data.identity import ADDED, Identity, Origin, parse_identity, parse_origin
 from wam_data.layout import MANIFEST, write_atomically
 
@@ -33,6 +34,8 @@ class Outcome:
             raise WamError(f'outcome {self.result!r}, expected one of {list(RESULTS)}')
         if not 0.0 <= self.score <= 100.0:  # false for NaN too
             raise WamError(f'score {self.score:g}, allowed 0 to 100')
+        for name in ('note', 'by', 'stages'):
+            check_texts(getattr(self, name), name)
 
     @property
     def success(self) -> bool:
@@ -43,7 +46,8 @@ class Outcome:
 @dataclass(frozen=True)
 class TopicStatistics:
     """One topic. bytes: before compression. dropped: received, not written. missing: judged by the
-    gaps between header stamps and the nominal ``period_s`` (0: unknown). backwards: stamps that
+    gaps between header stamps, and to the episode's ends, and the nominal ``period_s`` (0:
+    unknown). backwards: stamps that
     were older than the one before. rate_hz, largest_gap_s: by header stamps.
     """
 
@@ -123,7 +127,10 @@ class EpisodeManifest:
         return replace(self, outcome=outcome, labels=history)
 
     def text(self) -> str:
-        """JSON, with what can be derived written out for readers in other languages."""
+        """JSON, with what can be derived written out for readers in other languages.
+
+        Raises WamError for a text that no reader would take.
+        """
         identity = asdict(self.identity) | {'policy_hash': self.identity.policy_hash}
         contents: dict[str, Any] = {'schema': SCHEMA, **identity}
         rest = asdict(self)
@@ -132,6 +139,7 @@ class EpisodeManifest:
         contents['duration_s'] = self.duration_s
         contents['outcome'] = None if self.outcome is None else _outcome_contents(self.outcome)
         contents['labels'] = [_outcome_contents(label) for label in self.labels]
+        check_texts(contents, MANIFEST)
         return json.dumps(contents, indent=2, allow_nan=False) + '\n'
 
 
@@ -161,6 +169,7 @@ def parse_manifest(contents: object, source: str) -> EpisodeManifest:
     if isinstance(contents, Mapping):  # null and a missing key mean the same: not known
         given = {key: value for key, value in contents.items() if value is not None}
         contents = {**ADDED, **given}
+    check_texts(contents, source)
     section = Section(contents, source)
     section.integer('schema', SCHEMA, SCHEMA)
     section.number('duration_s')

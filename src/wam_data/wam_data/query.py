@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wam_core.errors import WamError
+from wam_core.utf8 import check_text, escaped
 from wam_data.row import COLUMNS, Row
 
 try:
@@ -33,11 +34,12 @@ def matching(rows: Sequence[Row], condition: str) -> list[Row]:
     # The line break ends a comment, so that one can't swallow the bracket.
     sql = f'SELECT path FROM {TABLE} WHERE ({condition}\n)'
     wanted = {path for (path,) in _answer(rows, sql, condition).rows}
-    return [row for row in rows if row.path in wanted]
+    return [row for row in rows if escaped(row.path) in wanted]
 
 
 def _answer(rows: Sequence[Row], sql: str, typed: str) -> Answer:
     """typed: what the user wrote of it."""
+    check_text(typed, 'SQL')
     with _database(rows) as database:
         try:
             statements = database.extract_statements(sql)
@@ -59,11 +61,18 @@ def _database(rows: Sequence[Row]) -> duckdb.DuckDBPyConnection:
     if rows:
         database.execute(
             f'INSERT INTO {TABLE} SELECT {values}',
-            [[getattr(row, name) for row in rows] for name in COLUMNS],
+            [[_held(getattr(row, name)) for row in rows] for name in COLUMNS],
         )
     database.execute('SET enable_external_access = false')
     database.execute('SET lock_configuration = true')
     return database
+
+
+def _held(value: Any) -> Any:
+    """As DuckDB can hold it: paths, and texts of older recordings, may not be UTF-8."""
+    if isinstance(value, str):
+        return escaped(value)
+    return tuple(map(_held, value)) if isinstance(value, tuple) else value
 
 
 def _explained(sql: str, error: duckdb.Error) -> str:

@@ -16,6 +16,7 @@ from rosbags.typesys.store import Typestore
 from wam_core.errors import WamError
 from wam_data.layout import RECORDING
 from wam_data.scan import DAMAGE
+from wam_data.wanted_fields import fault
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,15 @@ class Message:
     publish_time_ns: int
     data: bytes
     _types: Typestore
+    _fault: str  # why it can't be read as what it should be; empty: it can
 
     def fields(self) -> Any:
-        """The decoded message: fields by name; number arrays are NumPy arrays. Raises WamError."""
+        """The decoded message: fields by name; number arrays are NumPy arrays.
+
+        Raises WamError also where the recorded definition lacks a field that readers look at.
+        """
+        if self._fault:
+            raise WamError(self._fault)
         try:
             return self._types.deserialize_cdr(self.data, self.type)
         except (SerdeError, AssertionError, KeyError) as error:
@@ -52,6 +59,7 @@ class EpisodeReader:
         with ExitStack() as stack:
             self._summary = self._open(stack)
             self._register()
+            self._faults = self._find_faults()
             self._stack = stack.pop_all()
 
     def _open(self, stack: ExitStack) -> Summary:
@@ -64,7 +72,7 @@ class EpisodeReader:
         except DAMAGE as error:
             raise WamError(f'{self.path}: is cut off or damaged: {error!r}') from error
         if summary is None or summary.statistics is None:
-            raise WamError(f'{self.path}: has no index; `wam episodes recover` makes one')
+            raise WamError(f'{self.path}: has no index; `wam episodes recover` makes one that has')
         return summary
 
     def _register(self) -> None:
@@ -82,6 +90,15 @@ class EpisodeReader:
         for channel in self._summary.channels.values():
             if channel.schema_id not in self._summary.schemas:
                 raise WamError(f'{self.path}: the definition of topic {channel.topic} is missing')
+
+    def _find_faults(self) -> dict[int, str]:
+        """Number of each channel -> why its messages can't be read; empty: they can."""
+        faults = {}
+        for number, channel in self._summary.channels.items():
+            kind = self._summary.schemas[channel.schema_id].name
+            found = fault(self._types, channel.topic, kind)
+            faults[number] = f'{self.path}: {found}' if found else ''
+        return faults
 
     @property
     def topics(self) -> dict[str, str]:
@@ -121,6 +138,7 @@ class EpisodeReader:
                     message.publish_time,
                     message.data,
                     self._types,
+                    self._faults[channel.id],
                 )
         except KeyError as error:
             raise WamError(

@@ -1,20 +1,17 @@
-"""Mends an episode whose recorder died: a *.partial directory becomes a valid episode.
+"""Makes a valid episode of one whose recorder died, or whose files were damaged later.
 
-The original recording is replaced only when the new one is complete and synced to disk.
+A *.partial directory becomes the episode: its recording is replaced only when the new one is
+complete and synced to disk. A finished episode stays as it is: what is saved is a new one.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+import hashlib
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from mcap.records import Channel, Schema
-from mcap.writer import CompressionType, Writer
-
 from wam_core.errors import WamError
-from wam_data.bag_metadata import Qos, TopicEntry, metadata_text
-from wam_data.identity import Identity
+from wam_data.damage import damage
 from wam_data.layout import (
     METADATA,
     RECORDING,
@@ -24,180 +21,124 @@ from wam_data.layout import (
     sync_directory,
     write_atomically,
 )
-from wam_data.manifest import EpisodeManifest, read_manifest, write_manifest
+from wam_data.manifest import write_manifest
 from wam_data.open_episodes import is_held
 from wam_data.progress import Progress
-from wam_data.scan import Scanner
-from wam_data.statistics import Counters
-from wam_data.writer import File
+from wam_data.reader import EpisodeReader
+from wam_data.recording_copy import RecordingCopy
+from wam_data.recovered_manifest import periods_ns, recovered_manifest
+from wam_data.scan import Scan, Scanner
 
 _MENDED: Final = '.recovered.mcap'
-_REASON: Final = 'the recorder ended without closing it; recovered'
 
 
 @dataclass(frozen=True)
 class RecoveryReport:
-    """What was saved. bytes_lost: behind the last whole record. chunks_bad: failed their check."""
+    """What was saved. bytes_lost: behind the last whole record. chunks_bad: failed their check.
+
+    original: the directory that was left as it was; None where it became the episode.
+    """
 
     episode: Path
     messages: int
     bytes_lost: int
     chunks_bad: int
+    original: Path | None = None
 
     def text(self) -> str:
         """For people."""
+        stays = f'; {self.original} stays as it is' if self.original else ''
         return (
             f'{self.episode}: {self.messages} messages recovered, {self.bytes_lost} bytes '
-            f'and {self.chunks_bad} damaged chunks lost'
+            f'and {self.chunks_bad} damaged chunks lost{stays}'
         )
 
     def as_json(self) -> dict[str, object]:
         """For programs."""
-        return asdict(self) | {'episode': str(self.episode)}
+        original = str(self.original) if self.original else None
+        return asdict(self) | {'episode': str(self.episode), 'original': original}
 
 
-def recover(path: Path, progress: Progress | None = None) -> RecoveryReport:
-    """Makes a valid episode of what a dead recorder left. progress: bytes read, bytes in all.
+def recover(
+    path: Path, progress: Progress | None = None, out: Path | None = None
+) -> RecoveryReport:
+    """Makes a valid episode of what a dead recorder left, or of one that is damaged.
 
-    Raises WamError where there is nothing to mend, or nothing that can be mended, and then leaves
-    the directory as it was; OSError where the disk fails.
+    progress: bytes read, bytes in all. out: root directory for a new episode, with which also a
+    partial one stays as it is; None: beside the damaged one. Raises WamError where there is
+    nothing to mend, or nothing that can be mended, and then leaves everything as it was; OSError
+    where the disk fails.
     """
     if not path.is_dir():
-        raise WamError(f'{path}: is not a directory; expected an episode that ends in .partial')
+        raise WamError(f'{path}: is not a directory; expected an episode')
     path = path.absolute()
-    if not is_partial(path):
-        raise WamError(f'{path}: is not a partial episode: nothing to recover')
     if is_held(path):
         raise WamError(f'{path}: is being recorded: stop the recorder first')
+    if not is_partial(path) and not damage(path):
+        raise WamError(f'{path}: is neither partial nor damaged: nothing to recover')
+    if is_partial(path) and out is None:
+        return _mend(path, progress)
+    return _save(path, path.parent if out is None else out.absolute() / path.parent.name, progress)
+
+
+def _mend(path: Path, progress: Progress | None) -> RecoveryReport:
+    """A partial one becomes the episode."""
     if final(path).exists():
         raise WamError(f'{path}: {final(path).name} exists already; move one of them away')
+    mended = path / _MENDED
+    mended.unlink(missing_ok=True)  # of a recovery that was itself interrupted
     scanner = Scanner(path / RECORDING)
-    copy = _Copy(path / _MENDED, _periods(path))
+    copy = RecordingCopy(mended, periods_ns(path))
     try:
         copy.fill(scanner, progress)
     except (WamError, OSError):
         copy.discard()
         raise
-    manifest = _manifest(path, copy)
-    (path / _MENDED).replace(path / RECORDING)
+    manifest = recovered_manifest(path, copy, scanner.result)
+    mended.replace(path / RECORDING)
     sync_directory(path)
     write_atomically(path / METADATA, copy.metadata(final(path).name))
     write_manifest(path, manifest)
-    result = scanner.result
+    return _report(complete(path), manifest.messages, scanner.result)
+
+
+def _save(path: Path, folder: Path, progress: Progress | None) -> RecoveryReport:
+    """A new episode in a folder with what is whole in another one, which stays as it is."""
+    target = folder / _name(path)
+    if target.exists():
+        raise WamError(f'{path}: {target} exists already: it was recovered before')
+    made = target.with_name(f'.{target.name}.recovering')  # hidden: it is no episode yet
+    if is_held(made):
+        raise WamError(f'{path}: is being recovered by another process')
+    shutil.rmtree(made, ignore_errors=True)  # of a recovery that was itself interrupted
+    made.mkdir(parents=True)
+    scanner = Scanner(path / RECORDING)
+    try:
+        copy = RecordingCopy(made / RECORDING, periods_ns(path))
+        try:
+            copy.fill(scanner, progress)
+        finally:
+            copy.close()
+        manifest = recovered_manifest(path, copy, scanner.result)
+        write_atomically(made / METADATA, copy.metadata(target.name))
+        write_manifest(made, manifest)
+        EpisodeReader(made).close()  # raises where what was saved cannot be read either
+        sync_directory(made)
+        made.rename(target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)  # gone where it has its name
+    sync_directory(folder)
+    return _report(target, manifest.messages, scanner.result, path)
+
+
+def _name(path: Path) -> str:
+    """<UTC start>-<4 hex>: always the same one for a damaged episode, that no two are made."""
+    begun = final(path).name.split('-', maxsplit=1)[0]
+    return f'{begun}-{hashlib.sha256(path.name.encode()).hexdigest()[:4]}'
+
+
+def _report(
+    episode: Path, messages: int, result: Scan, original: Path | None = None
+) -> RecoveryReport:
     lost = 0 if result.finished else result.total_bytes - result.good_bytes
-    return RecoveryReport(complete(path), manifest.messages, lost, result.damaged_chunks)
-
-
-class _Copy:
-    """A new recording with the messages of an old one."""
-
-    def __init__(self, path: Path, periods_ns: dict[str, int]) -> None:
-        self._path = path
-        self._periods_ns = periods_ns
-        path.unlink(missing_ok=True)  # of a recovery that was itself interrupted
-        self._file = File(path)
-        self._writer = Writer(self._file, compression=CompressionType.ZSTD, enable_data_crcs=True)
-        self._schemas: dict[int, int] = {}
-        self._channels: dict[int, int] = {}
-        self._entries: dict[str, tuple[str, str, str]] = {}
-        self.counters = Counters()
-        self.first_ns = 0
-        self.last_ns = 0
-
-    def fill(self, scanner: Scanner, progress: Progress | None) -> None:
-        """Copies every message that the scanner finds, then writes index and summary."""
-        self._writer.start(profile='ros2', library='wam_data')
-        reported = -1
-        for schema, channel, message in scanner.messages():
-            if channel.id not in self._channels:
-                self._add(schema, channel)
-            self._writer.add_message(
-                self._channels[channel.id],
-                message.log_time,
-                message.data,
-                message.publish_time,
-                message.sequence,
-            )
-            self.counters.observe(channel.topic, message.data, message.publish_time)
-            self.first_ns = min(self.first_ns or message.log_time, message.log_time)
-            self.last_ns = max(self.last_ns, message.log_time)
-            if progress is not None and scanner.result.good_bytes != reported:
-                reported = scanner.result.good_bytes
-                progress(reported, scanner.result.total_bytes)
-        self._add_silent(scanner.channels)
-        self._writer.finish()
-        self._file.sync()
-        self._file.close()
-
-    def _add_silent(self, channels: Sequence[tuple[Schema, Channel]]) -> None:
-        """Topics that were subscribed to and had no message: an episode tells these too."""
-        for schema, channel in channels:
-            if channel.id not in self._channels:
-                self._add(schema, channel)
-
-    def _add(self, schema: Schema, channel: Channel) -> None:
-        if schema.id not in self._schemas:
-            self._schemas[schema.id] = self._writer.register_schema(
-                schema.name, schema.encoding, schema.data
-            )
-        self._channels[channel.id] = self._writer.register_channel(
-            channel.topic, channel.message_encoding, self._schemas[schema.id], channel.metadata
-        )
-        qos = channel.metadata.get('offered_qos_profiles', Qos().text())
-        digest = channel.metadata.get('topic_type_hash', '')
-        self._entries[channel.topic] = (schema.name, qos, digest)
-        self.counters.add(channel.topic, schema.name, self._periods_ns.get(channel.topic, 0))
-
-    def metadata(self, episode: str) -> str:
-        """The contents of metadata.yaml."""
-        topics = {
-            name: TopicEntry(kind, self.counters.topics[name].messages, qos, digest)
-            for name, (kind, qos, digest) in self._entries.items()
-        }
-        return metadata_text(RECORDING, topics, self.first_ns, self.last_ns, episode)
-
-    def discard(self) -> None:
-        """Removes the new file again."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
-
-
-def _old_manifest(path: Path) -> EpisodeManifest | None:
-    try:
-        return read_manifest(path)
-    except WamError:
-        return None  # a recording without a readable manifest is still worth saving
-
-
-def _periods(path: Path) -> dict[str, int]:
-    manifest = _old_manifest(path)
-    topics = manifest.topics if manifest else {}
-    return {name: round(topic.period_s * 1e9) for name, topic in topics.items()}
-
-
-def _manifest(path: Path, copy: _Copy) -> EpisodeManifest:
-    manifest = _old_manifest(path)
-    if manifest is None:
-        # The directory's name is the only other witness of the time; the parent's, of the task.
-        begun = path.name.split('-', maxsplit=1)[0]
-        manifest = EpisodeManifest(Identity(path.parent.name), begun, copy.first_ns)
-    span = timedelta(microseconds=(copy.last_ns - copy.first_ns) / 1000)
-    return replace(
-        manifest,
-        stopped_utc=manifest.stopped_utc or _later(manifest.started_utc, span),
-        stopped_ns=manifest.stopped_ns or max(copy.last_ns, manifest.started_ns),
-        topics=copy.counters.statistics(),
-        camera_sync=copy.counters.spread(),
-        interventions=copy.counters.interventions(),
-        complete=False,
-        recovered=True,
-        stop_reason=manifest.stop_reason or _REASON,
-    )
-
-
-def _later(start: str, span: timedelta) -> str:
-    """UTC of the end, as far as the messages tell it; empty where the start is unknown."""
-    try:
-        return (datetime.fromisoformat(start) + span).isoformat(timespec='milliseconds')
-    except ValueError:
-        return ''
+    return RecoveryReport(episode, messages, lost, result.damaged_chunks, original)

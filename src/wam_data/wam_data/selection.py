@@ -1,6 +1,6 @@
 """Which episodes of a root are meant: by task, outcome, policy, date and so on, or by SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -56,8 +56,14 @@ class Selection:
             _moment(text)
 
 
-def select(root: Path, selection: Selection, progress: Progress | None = None) -> tuple[Path, ...]:
+def select(
+    root: Path,
+    selection: Selection,
+    progress: Progress | None = None,
+    unreadable: Callable[[str], None] = lambda problem: None,
+) -> tuple[Path, ...]:
     """The episodes that are meant, oldest first. progress: as ``read_index`` takes it.
+    unreadable: told why an episode can't be read, and so isn't among them whatever it is.
 
     Raises WamError for a bad filter, for nothing selected, and for a named episode that is not
     there, can't be read, or is not finished.
@@ -65,6 +71,9 @@ def select(root: Path, selection: Selection, progress: Progress | None = None) -
     for path in selection.episodes:
         _check_named(path)
     candidates = rows_of(root, selection.episodes, progress)
+    for row in candidates:
+        if row.problem:
+            unreadable(row.problem)
     chosen = [row for row in matching_rows(candidates, selection) if usable(row)]
     if not chosen:
         raise WamError(_nothing(root, selection, candidates))

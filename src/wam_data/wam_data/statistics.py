@@ -12,6 +12,10 @@ from wam_data.manifest import Intervention, Spread, TopicStatistics
 FRAME_SET: Final = 'wam_msgs/msg/FrameSet'
 _NS: Final = 1e9
 _MISSED: Final = 1.5  # a gap of more than so many periods counts as missing messages
+# A gap at an end of the episode counts from here on, in periods and in ns: phases differ, and what
+# is under way when it begins or ends is not lost.
+_AT_END: Final = 2.0
+_UNDER_WAY_NS: Final = 50_000_000
 
 
 @dataclass
@@ -25,12 +29,15 @@ class TopicCounter:
     backwards: int = 0
     first_ns: int = 0
     last_ns: int = 0
+    first_log_ns: int = 0
+    last_log_ns: int = 0
     largest_gap_ns: int = 0
     skipped: int = 0
 
     @property
     def missing(self) -> int:
-        """Messages that never came: as many as the gaps leave room for, and as the count lacks.
+        """Messages that never came between the first and the last: as many as the gaps leave room
+        for, and as the count lacks.
 
         Gaps alone would count late messages, and the count alone a source that is a little slow.
         """
@@ -39,13 +46,31 @@ class TopicCounter:
         expected = round((self.last_ns - self.first_ns) / self.period_ns) + 1
         return max(0, min(self.skipped, expected - self.messages))
 
-    def observe(self, size: int, stamp_ns: int) -> None:
-        """One written message of ``size`` bytes. stamp_ns: of its header, ROS clock."""
+    def missing_at_ends(self, start_ns: int, stop_ns: int) -> int:
+        """Messages that never came between the start of the episode and the first one, and between
+        the last one and its stop; 0 for a topic without any. ROS clock; 0: not known.
+
+        By stamp or by receipt, whichever leaves less room: stamps may be of another clock, and
+        receipts late.
+        """
+        if not self.period_ns or not self.messages:
+            return 0
+        gaps = []
+        if start_ns:
+            gaps.append(min(self.first_ns, self.first_log_ns) - start_ns)
+        if stop_ns:
+            gaps.append(stop_ns - max(self.last_ns, self.last_log_ns))
+        least = max(_AT_END * self.period_ns, _UNDER_WAY_NS)
+        return sum(gap // self.period_ns for gap in gaps if gap > least)
+
+    def observe(self, size: int, stamp_ns: int, log_ns: int) -> None:
+        """One written message of ``size`` bytes. stamp_ns: of its header; log_ns: of its receipt,
+        both on the ROS clock."""
         if self.messages == 0:
-            self.first_ns = stamp_ns
+            self.first_ns, self.first_log_ns = stamp_ns, log_ns
         else:
             self._gap(stamp_ns - self.last_ns)
-        self.last_ns = stamp_ns
+        self.last_ns, self.last_log_ns = stamp_ns, log_ns
         self.messages += 1
         self.bytes += size
 
@@ -56,14 +81,14 @@ class TopicCounter:
         elif self.period_ns and gap_ns > _MISSED * self.period_ns:
             self.skipped += round(gap_ns / self.period_ns) - 1
 
-    def result(self) -> TopicStatistics:
-        """For the manifest."""
+    def result(self, start_ns: int = 0, stop_ns: int = 0) -> TopicStatistics:
+        """For the manifest. start_ns, stop_ns: of the episode, ROS clock; 0: not known."""
         span_s = (self.last_ns - self.first_ns) / _NS
         return TopicStatistics(
             type=self.type,
             messages=self.messages,
             bytes=self.bytes,
-            missing=self.missing,
+            missing=self.missing + self.missing_at_ends(start_ns, stop_ns),
             backwards=self.backwards,
             rate_hz=round((self.messages - 1) / span_s, 3) if span_s > 0 else 0.0,
             largest_gap_s=self.largest_gap_ns / _NS,
@@ -85,10 +110,10 @@ class Counters:
         """Declares a topic; one without a message is counted as 0."""
         self._topics.setdefault(topic, TopicCounter(kind, period_ns))
 
-    def observe(self, topic: str, data: bytes, stamp_ns: int) -> None:
+    def observe(self, topic: str, data: bytes, stamp_ns: int, log_ns: int) -> None:
         """One written message of a declared topic."""
         counter = self._topics[topic]
-        counter.observe(len(data), stamp_ns)
+        counter.observe(len(data), stamp_ns, log_ns)
         if counter.type == FRAME_SET:
             self._observe_spread(data)
         elif counter.type == EXECUTOR_STATE and (tick := tick_or_none(data)) is not None:
@@ -108,9 +133,10 @@ class Counters:
         """Of every declared topic, in order of declaration."""
         return self._topics
 
-    def statistics(self) -> dict[str, TopicStatistics]:
-        """For the manifest."""
-        return {name: counter.result() for name, counter in self._topics.items()}
+    def statistics(self, start_ns: int = 0, stop_ns: int = 0) -> dict[str, TopicStatistics]:
+        """For the manifest. start_ns, stop_ns: of the episode, ROS clock; 0: not known, and then
+        nothing is missing at that end."""
+        return {name: counter.result(start_ns, stop_ns) for name, counter in self._topics.items()}
 
     def spread(self) -> Spread | None:
         """Of the recorded camera sets; None without one."""

@@ -5,20 +5,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from wam_core.errors import WamError
 from wam_data.checks.cameras import Cameras
 from wam_data.checks.finding import Findings
 from wam_data.checks.joints import Joints
 from wam_data.checks.streams import Streams
-from wam_data.checks.summary import summary_is_sound
 from wam_data.checks.thresholds import Thresholds
 from wam_data.checks.ticks import Ticks
-from wam_data.layout import METADATA, RECORDING, is_partial
+from wam_data.damage import check_recording, metadata_problems
+from wam_data.layout import RECORDING, is_partial
 from wam_data.manifest import EpisodeManifest, read_manifest
 from wam_data.reader import EpisodeReader
-from wam_data.scan import data_is_sound
 
 REQUIRED: Final = ('/proprioception', '/applied_action')
 """Topics without which an episode says nothing of what the arms did."""
@@ -80,10 +77,7 @@ def verify(path: Path, bounds: Thresholds | None = None) -> VerificationReport:
         return _unreadable(path, 'is partial: still being recorded, or to be recovered')
     try:
         manifest = read_manifest(path)
-        if not data_is_sound(path / RECORDING):
-            return _unreadable(path, f'{RECORDING} is damaged: its data fails its checksum')
-        if not summary_is_sound(path / RECORDING):
-            return _unreadable(path, f'{RECORDING} is damaged: its index fails its checksum')
+        check_recording(path / RECORDING)
         with EpisodeReader(path) as reader:
             messages, found = _check(path, reader, manifest, bounds or Thresholds())
     except WamError as error:
@@ -118,7 +112,7 @@ def _check(
     found = streams.findings(reader.topics, manifest, bounds)
     found.problems += undecodable.values()
     found.problems += _check_counts(reader, manifest, streams)
-    found.problems += _check_metadata(path, reader)
+    found.problems += metadata_problems(path, reader.counts)
     found.problems += _check_required(manifest, streams)
     ours = manifest.origin is None
     found.add(joints.findings(manifest.identity.rig, bounds, limited=ours))
@@ -147,18 +141,6 @@ def _check_counts(
         if len(set(seen.values())) > 1:
             said = ', '.join(f'{number} in {where}' for where, number in seen.items())
             yield f'topic {topic}: {said}'
-
-
-def _check_metadata(path: Path, reader: EpisodeReader) -> Iterator[str]:
-    try:
-        contents = yaml.safe_load((path / METADATA).read_text(encoding='utf-8'))
-        topics = contents['rosbag2_bagfile_information']['topics_with_message_count']
-        counts = {entry['topic_metadata']['name']: entry['message_count'] for entry in topics}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-        yield f'{METADATA} cannot be read: {error!r}'
-        return
-    if counts != reader.counts:
-        yield f'{METADATA} counts other messages than the recording has'
 
 
 def _check_manifest(manifest: EpisodeManifest, bounds: Thresholds) -> Findings:

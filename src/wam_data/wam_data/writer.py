@@ -139,7 +139,7 @@ class EpisodeWriter:
         """One message of a topic that the writer was made with. log_ns: ROS time of receipt."""
         stamp_ns = publish_time_ns(self._definitions[topic], data, log_ns)
         self._writer.add_message(self._channels[topic], log_ns, data, stamp_ns)
-        self.counters.observe(topic, data, stamp_ns)
+        self.counters.observe(topic, data, stamp_ns, log_ns)
         self._first_ns = min(self._first_ns, log_ns) if self._first_ns else log_ns
         self._last_ns = max(self._last_ns, log_ns)
 

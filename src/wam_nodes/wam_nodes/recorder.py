@@ -88,12 +88,13 @@ class RecorderNode(Node):
         if self._episode is not None:
             raise WamError(f'{self._episode.directory} is being recorded: stop it first')
         with self._intake.paused():
-            self._intake.take()  # what came before is not the episode's
+            started_ns = self._now_ns()
+            self._intake.skip()  # what came before is not the episode's
             episode = OpenEpisode(
                 self._settings,
                 identity(request, self._rig.name, *self._provenance),
                 [tap.topic for tap in self._taps],
-                self._now_ns(),
+                started_ns,
                 self._trouble,
                 self._definitions,
             )

@@ -1,6 +1,7 @@
 """Takes what has come on many topics, a batch at a time, in a thread of its own."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,14 @@ class Taken(NamedTuple):
     log_ns: int
     tap: Tap
     data: bytes
+
+
+class _Come(NamedTuple):
+    """A message as the middleware hands it out. info: what that says of it."""
+
+    tap: Tap
+    data: bytes
+    info: Any
 
 
 class Intake:
@@ -40,6 +49,7 @@ class Intake:
         self._subscriptions = [
             (tap, Unattended(node, tap.kind, tap.source, tap.qos, raw=True)) for tap in taps
         ]
+        self._kept: list[_Come] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name='intake', daemon=True)
         self._thread.start()
@@ -47,12 +57,33 @@ class Intake:
     def take(self) -> None:
         """Hands on all that has come until now."""
         with self._lock:
-            taken: list[Taken] = []
-            for tap, subscription in self._subscriptions:
-                for data, info in subscription.take():
-                    taken.append(Taken(self._log_ns(info), tap, data))
-            if taken:
-                self._receive(sorted(taken, key=lambda each: each.log_ns))
+            come, self._kept = self._kept + self._come(), []
+            self._hand_on(come)
+
+    def skip(self) -> None:
+        """Hands on what had come before this call, and keeps what comes meanwhile for ``take``.
+
+        Full queues of pictures take long to empty; without this, the topics that are emptied last
+        would miss more of what follows than the first ones.
+        """
+        with self._lock:
+            now_ns = time.time_ns()
+            come = self._kept + self._come()
+            # 0 where the middleware doesn't say when it came.
+            self._kept = [each for each in come if each.info['received_timestamp'] >= now_ns]
+            self._hand_on([each for each in come if each.info['received_timestamp'] < now_ns])
+
+    def _come(self) -> list[_Come]:
+        return [
+            _Come(tap, data, info)
+            for tap, subscription in self._subscriptions
+            for data, info in subscription.take()
+        ]
+
+    def _hand_on(self, come: Sequence[_Come]) -> None:
+        if come:
+            taken = [Taken(self._log_ns(each.info), each.tap, each.data) for each in come]
+            self._receive(sorted(taken, key=lambda each: each.log_ns))
 
     def paused(self) -> threading.RLock:
         """A context manager within which nothing is taken but by ``take``."""

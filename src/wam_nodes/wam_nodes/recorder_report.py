@@ -23,7 +23,8 @@ class EpisodeReport:
         """Of this moment."""
         recording = self._episode.recording
         status, counters = recording.status, recording.writer.counters
-        topics = with_dropped(counters.statistics(), recording.dropped)
+        began_ns = recording.writer.manifest.started_ns
+        topics = with_dropped(counters.statistics(began_ns), recording.dropped)
         spread = counters.spread()
         rate_hz, self._messages = status.messages - self._messages, status.messages
         lost = {name: topic.dropped + topic.missing for name, topic in topics.items()}

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import foreign_data
 import pytest
+from gripper_recordings import recording
 
 from wam_cli.main import main
 from wam_data.manifest import read_manifest
+from wam_data.reader import EpisodeReader
 
 
 @pytest.fixture
@@ -85,3 +87,37 @@ def test_what_is_wrong_is_named(
 def test_a_folder_of_something_else(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(['episodes', 'import', str(tmp_path)]) == 1
     assert 'nothing that can be imported' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('rig', 'options', 'said'),
+    [
+        ([], [], 'finger'),
+        (['--rig', 'sim'], [], 'finger'),
+        (['--rig', 'aloha'], [], 'finger_ros2'),
+        (['--rig', 'aloha'], ['--gripper-state', 'finger'], 'finger'),
+        ([], ['--gripper-state', 'finger_ros2'], 'finger_ros2'),
+    ],
+)
+def test_the_rig_or_the_option_chooses(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    rig: list[str],
+    options: list[str],
+    said: str,
+) -> None:
+    path = recording(tmp_path / 'episode_0.hdf5', 'finger')
+    words = ['episodes', 'import', str(path), '--root', str(tmp_path / 'episodes'), '--json']
+    assert main([*words, *rig, *options]) == 0
+    (found,) = json.loads(capfd.readouterr().out)['episodes']
+    with EpisodeReader(Path(found['episode'])) as reader:
+        (event,) = reader.messages(['/episode_event'])
+    assert json.loads(event.fields().data)['grippers'] == {'state': said, 'action': 'angle'}
+
+
+def test_the_warning_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = recording(tmp_path / 'episode_0.hdf5', 'finger_ros2')
+    assert main(['episodes', 'import', str(path), '--root', str(tmp_path / 'episodes')]) == 0
+    shown = capfd.readouterr().err
+    assert '; warning: resting grippers are 0.17 off' in shown
+    assert "0.00 if 'finger_ros2': see --gripper-state" in shown

@@ -85,7 +85,7 @@ class TestList:
         assert 'success 100' in lines[0]
         assert 'not labelled' in lines[2]
         assert lines[3].endswith('partial')
-        assert len({line.index('2.0') for line in lines}) == 1  # one column under the other
+        assert len({line.index('0.5') for line in lines}) == 1  # one column under the other
         assert shown.err == '4 recordings\n'
 
     def test_filters(self, root: Path, capsys: Out) -> None:
@@ -253,3 +253,18 @@ def test_recover(root: Path, capsys: Out) -> None:
     (found,) = asked(capsys, 'recover', str(partial))['episodes']
     assert found['messages'] == len(messages(0.5))
     assert run('recover', str(partial)) == 1
+
+
+def test_recover_of_a_damaged_one(root: Path, capsys: Out, tmp_path: Path) -> None:
+    first, second, *_ = sorted(path for path in root.glob('*/*') if path.suffix != '.partial')
+    assert run('recover', str(first)) == 1
+    assert 'neither partial nor damaged: nothing to recover' in capsys.readouterr().err
+    for path in (first, second):
+        with (path / 'episode.mcap').open('r+b') as stream:
+            stream.truncate((path / 'episode.mcap').stat().st_size - 40)
+    out = tmp_path / 'saved'
+    (beside,) = asked(capsys, 'recover', str(first))['episodes']
+    (moved,) = asked(capsys, 'recover', str(second), '--out', str(out))['episodes']
+    assert Path(beside['episode']).parent == first.parent
+    assert Path(moved['episode']).parent == out / second.parent.name
+    assert (beside['original'], moved['original']) == (str(first), str(second))

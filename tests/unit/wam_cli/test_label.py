@@ -73,6 +73,15 @@ def test_what_is_wrong_is_named_and_changes_nothing(
     assert (episode / 'episode.json').read_bytes() == before
 
 
+@pytest.mark.parametrize('option', ['--note', '--by', '--stage'])
+def test_text_that_is_not_utf8_is_refused(episode: Path, option: str, capsys: Any) -> None:
+    before = (episode / 'episode.json').read_bytes()
+    with pytest.raises(SystemExit, match='2'):
+        main(['label', str(episode), 'failure', option, 'caf\udce9'])
+    assert f"argument {option}: 'caf\\udce9', expected text in UTF-8" in capsys.readouterr().err
+    assert (episode / 'episode.json').read_bytes() == before
+
+
 @pytest.fixture
 def open_() -> Iterator[Callable[..., PtySession]]:
     sessions: list[PtySession] = []

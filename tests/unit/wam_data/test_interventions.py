@@ -88,7 +88,8 @@ def test_bytes_that_are_no_state() -> None:
 def test_the_counters_of_an_episode_have_them() -> None:
     counters = Counters()
     counters.add('/executor_state', EXECUTOR_STATE)
-    counters.observe('/executor_state', b'broken', 0)
+    counters.observe('/executor_state', b'broken', 0, 0)
     for number, source in enumerate([POLICY, PERSON, PERSON, POLICY]):
-        counters.observe('/executor_state', state(number, source), START_NS + number)
+        at = START_NS + number
+        counters.observe('/executor_state', state(number, source), at, at)
     assert counters.interventions() == (Intervention(START_NS + 1, START_NS + 3, PERSON),)

@@ -105,6 +105,18 @@ def test_missing_keys_are_named(episode: Path, key: str) -> None:
         parse_manifest(bad, 'episode.json')
 
 
+def test_text_that_no_file_can_hold_is_neither_written_nor_read(episode: Path) -> None:
+    with pytest.raises(
+        WamError, match=r"episode\.json: task = 'caf\\udce9', expected text in UTF"
+    ):
+        EpisodeManifest(Identity('caf\udce9'), '', 1).text()
+    bad = contents(episode)
+    bad['outcome']['note'] = 'caf\udce9'
+    (episode / MANIFEST).write_text(json.dumps(bad))
+    with pytest.raises(WamError, match=r"episode\.json: outcome: note = 'caf\\udce9', expected"):
+        read_manifest(episode)
+
+
 def test_a_manifest_that_is_not_json(episode: Path) -> None:
     (episode / MANIFEST).write_text('{"schema": 1,')
     with pytest.raises(WamError, match='is not JSON'):

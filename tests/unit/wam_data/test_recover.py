@@ -106,7 +106,10 @@ def test_without_a_manifest_the_messages_still_come_back(
     (source / MANIFEST).unlink()
     report = recover(source)
     assert report.messages == marks[-1][1]
-    assert read_manifest(report.episode).identity.task == 'transfer-cube'
+    manifest = read_manifest(report.episode)
+    assert manifest.identity.task == 'transfer-cube'
+    assert manifest.started_utc == '2025-01-01T00:00:00.000+00:00'
+    assert manifest.stopped_utc.startswith('2025-01-01T00:00:01.9')
 
 
 def test_progress_reaches_the_end(cut: tuple[Path, list[tuple[int, int]]]) -> None:
@@ -126,9 +129,12 @@ def test_an_episode_that_was_only_not_renamed(begin: Begin, messages: Messages) 
     assert (report.messages, report.bytes_lost) == (len(messages), 0)
 
 
-def test_a_finished_episode_is_refused(episode: Path) -> None:
-    with pytest.raises(WamError, match='not a partial episode'):
-        recover(episode)
+def test_a_finished_episode_that_is_sound_is_refused(episode: Path, tmp_path: Path) -> None:
+    for out in (None, tmp_path / 'out'):
+        with pytest.raises(WamError, match='neither partial nor damaged: nothing to recover'):
+            recover(episode, out=out)
+    assert [path.name for path in episode.parent.iterdir()] == [episode.name]
+    assert not (tmp_path / 'out').exists()
 
 
 def test_what_is_being_recorded_is_refused(begin: Begin, messages: Messages) -> None:

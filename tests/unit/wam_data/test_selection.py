@@ -1,3 +1,6 @@
+import json
+import os
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +10,10 @@ from episode_maker import EpisodeMaker
 
 from wam_core.errors import WamError
 from wam_data.definitions import Definitions
+from wam_data.index import CACHE
+from wam_data.layout import MANIFEST
 from wam_data.manifest import Outcome
+from wam_data.query import query
 from wam_data.selection import Selection, rows_of, select
 
 ANY = Selection(complete='any')
@@ -93,6 +99,38 @@ def test_bad_sql_is_refused(root: Path, condition: str, text: str) -> None:
         return
     with pytest.raises(WamError, match=text):
         select(root, Selection(sql=condition))
+
+
+@pytest.fixture
+def odd(root: Path, tmp_path: Path) -> Path:
+    """A root whose name is not UTF-8. The second episode's note is not either."""
+    folder = tmp_path / os.fsdecode(b'caf\xe9')
+    shutil.copytree(root, folder)
+    (folder / CACHE).unlink(missing_ok=True)
+    manifest = sorted(folder.glob('transfer*/*'))[1] / MANIFEST
+    contents = json.loads(manifest.read_text())
+    contents['outcome']['note'] = 'caf\udce9'
+    manifest.write_text(json.dumps(contents))
+    return folder
+
+
+def test_one_note_that_is_not_utf8_breaks_nothing_else(odd: Path) -> None:
+    assert chosen(odd, Selection(sql='score >= 0')) == [1, 4]
+    (bad,) = [row for row in rows_of(odd) if row.problem]
+    assert 'outcome: note' in bad.problem
+    told: list[str] = []
+    assert Path(bad.path) not in select(odd, Selection(), unreadable=told.append)
+    assert told == [bad.problem]
+    with pytest.raises(WamError, match='outcome: note'):
+        select(odd, Selection(episodes=(Path(bad.path),)))
+
+
+def test_a_note_that_is_not_utf8_is_escaped_for_sql(odd: Path) -> None:
+    rows = [replace(row, note='caf\udce9', stages=('\udce9',)) for row in rows_of(odd)]
+    answer = query(rows[:1], 'SELECT note, stages FROM episodes')
+    assert answer.rows == (('caf\\udce9', ['\\udce9']),)
+    with pytest.raises(WamError, match='SQL = '):
+        query(rows, "SELECT 'caf\udce9'")
 
 
 def test_without_duckdb_only_sql_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

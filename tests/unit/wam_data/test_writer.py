@@ -164,7 +164,7 @@ def test_missing_messages_are_judged_by_stamps(begin: Begin, messages: Messages)
 def test_late_messages_are_not_missing() -> None:
     counter = TopicCounter('a/msg/B', period_ns=10)
     for stamp in (0, 10, 20, 50, 51, 52, 60):  # 30 and 40 came late, with late stamps
-        counter.observe(1, stamp)
+        counter.observe(1, stamp, stamp)
     assert counter.missing == 0
     assert counter.largest_gap_ns == 30
 

@@ -23,7 +23,8 @@ class Recording:
         self.counters = Counters()
         for topic, period_ns in ((CAMERA, 100), (JOINTS, 10), (SILENT, 0)):
             self.counters.add(topic, 'x/msg/Y', period_ns)
-        self.writer = SimpleNamespace(counters=self.counters)
+        manifest = SimpleNamespace(started_ns=0)
+        self.writer = SimpleNamespace(counters=self.counters, manifest=manifest)
 
     @property
     def status(self) -> Status:
@@ -33,7 +34,7 @@ class Recording:
 
     def see(self, topic: str, *stamps_ns: int) -> None:
         for stamp_ns in stamps_ns:
-            self.counters.observe(topic, b'', stamp_ns)
+            self.counters.observe(topic, b'', stamp_ns, stamp_ns)
 
 
 Made = tuple[Recording, Callable[[], Any]]
@@ -90,3 +91,14 @@ def test_a_recorder_that_is_behind_says_so(made: Made) -> None:
     recording.behind_s = 1.26
     (fault,) = collect().faults
     assert fault.startswith('1.3 s behind: the disk or the encoders are too slow, 3 MB')
+
+
+def test_what_never_came_at_the_start_is_missing(made: Made) -> None:
+    recording, collect = made
+    second = 1_000_000_000
+    recording.writer.manifest.started_ns = second
+    recording.counters.add('/late', 'x/msg/Y', 33_000_000)
+    recording.see('/late', second + 330_000_000)
+    report = collect()
+    assert report.values['/late/missing'] == 10
+    assert report.faults == ('/late: 10 messages missing, by their stamps',)

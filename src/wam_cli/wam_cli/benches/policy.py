@@ -20,12 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="direct: one chunk; plan: best of 8 with the paper's ensembles",
     )
     add('--steps', type=int, default=Case.steps, help='network evaluations for the action')
-    add('--calls', type=int, default=Case.calls, help='timed calls, after the warm-up')
-    add('--eager-calls', type=int, default=Case.eager_calls, help='of the plain path')
+    add('--calls', type=_count, default=Case.calls, help='timed calls, after the warm-up')
+    add('--eager-calls', type=_count, default=Case.eager_calls, help='of the plain path')
     add('--candidates', type=int, default=Case.candidates, help='of a plan')
     add('--batch', type=int, default=Case.batch, help='sequences in one evaluation of a plan')
     add('--dtype', choices=('bfloat16', 'float32'), default=Case.dtype, help='of the network')
     add('--fp8', action='store_true', help='matrix products in FP8')
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text}, allowed whole numbers from 1')
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:

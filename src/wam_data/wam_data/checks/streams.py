@@ -49,8 +49,7 @@ class Streams:
     ) -> Findings:
         """topics: topic -> type, of all that was subscribed to."""
         found = Findings()
-        ends = [receipts for receipts in self._receipts.values() if receipts]
-        span = (min(map(min, ends)), max(map(max, ends))) if ends else (0, 0)
+        span = self._span(manifest)
         for topic in self._stamps:
             self._order(topic, found)
             if topics.get(topic) in _SENSORS:
@@ -76,6 +75,16 @@ class Streams:
         self._spread(topics, bounds, found)
         return found
 
+    def _span(self, manifest: EpisodeManifest) -> tuple[int, int]:
+        """Of the episode, ns, by receipts and by its manifest, whichever is longer."""
+        ends = [receipts for receipts in self._receipts.values() if receipts]
+        if not ends:
+            return 0, 0
+        start, stop = min(map(min, ends)), max(map(max, ends))
+        if manifest.stopped_ns and manifest.origin is None:  # an imported one need not tell
+            start, stop = min(start, manifest.started_ns), max(stop, manifest.stopped_ns)
+        return start, stop
+
     def _order(self, topic: str, found: Findings) -> None:
         older = int((np.diff(self.stamps(topic)) < 0).sum())
         if older and topic not in _MANY_PUBLISHERS:
@@ -96,7 +105,7 @@ class Streams:
             )
 
     def _gap(self, topic: str, span: tuple[int, int], bounds: Thresholds, found: Findings) -> None:
-        """The ends of the recording count as well: a stream may begin late, or die."""
+        """The ends of the episode count as well: a stream may begin late, die, or be cut off."""
         start, stop = span
         times = np.concatenate([[start], self.stamps(topic), [stop]])
         gaps = np.diff(times) / 1e9

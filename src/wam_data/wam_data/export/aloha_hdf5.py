@@ -84,6 +84,7 @@ class AlohaHdf5:
         file.attrs['task'] = source.task
         file.attrs['episode'] = source.name
         file.attrs['action'] = source.settings.action
+        file.attrs['gripper_state'] = source.settings.gripper_state
         file.attrs['pairing'] = self.pairing
         if source.outcome is not None:
             file.attrs['result'] = source.outcome.result

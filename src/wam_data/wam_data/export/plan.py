@@ -7,12 +7,14 @@ and one marker for each episode that is done.
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from wam_core.errors import WamError
+from wam_data.directory_lock import locked
 from wam_data.export.format_options import values
 from wam_data.export.formats import Format
 from wam_data.export.settings import ExportSettings
@@ -111,9 +113,29 @@ class Workplace:
         self._plan = plan
         self._state = self.folder / STATE
 
-    def open(self) -> None:
-        """Makes the folder, or takes up one that this same export left."""
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Makes the folder, or takes up one that this same export left; nobody else may meanwhile.
+
+        Raises WamError where another process has it.
+        """
         refuse_existing(self.out)
+        with ExitStack() as held:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                held.enter_context(locked(self.folder, wait=False))
+            except BlockingIOError as error:
+                raise WamError(
+                    f'{self.folder}: another export is at work there: wait for its end, or choose '
+                    'another --out'
+                ) from error
+            except OSError as error:
+                raise self._unmade(error) from error
+            refuse_existing(self.out)  # which the other may have finished just now
+            self._begin()
+            yield
+
+    def _begin(self) -> None:
         found = self._found_key()
         if found not in ('', self._plan.key):
             raise WamError(
@@ -121,20 +143,23 @@ class Workplace:
                 'other options: remove it, or choose another --out'
             )
         try:
-            self._state.mkdir(parents=True, exist_ok=True)
+            self._state.mkdir(exist_ok=True)
             text = json.dumps({'key': self._plan.key, **self._plan.contents()}, indent=1)
             write_atomically(self._state / _PLAN, f'{text}\n')
         except OSError as error:
-            raise WamError(f'{self.folder}: cannot be made: {error.strerror} (--out)') from error
+            raise self._unmade(error) from error
+
+    def _unmade(self, error: OSError) -> WamError:
+        return WamError(f'{self.folder}: cannot be made: {error.strerror} (--out)')
 
     def _found_key(self) -> str:
-        if not self.folder.exists():
-            return ''
         try:
             return str(json.loads((self._state / _PLAN).read_text(encoding='utf-8'))['key'])
         except FileNotFoundError:
             # Only a folder that was made and nothing more: the first thing in it is the plan.
-            return '' if not any(self._state.glob('*')) and _is_bare(self.folder) else 'unknown'
+            return (
+                '' if not any(self._state.glob('[!.]*')) and _is_bare(self.folder) else 'unknown'
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return 'unknown'
 

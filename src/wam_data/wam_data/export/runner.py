@@ -70,7 +70,13 @@ def export(
     refuse_existing(out)
     plan = _plan(made, paths, settings, choice, progress)
     workplace = Workplace(out, plan)
-    workplace.open()
+    with workplace.open():
+        resumed = _write_all(workplace, plan, choice, progress)
+    return Exported(out, plan, resumed)
+
+
+def _write_all(workplace: Workplace, plan: Plan, choice: Choice, progress: Progress) -> int:
+    """Finishes the data set. Returns how many episodes were there already."""
     given = {
         index: found
         for index in range(len(plan.episodes))
@@ -79,7 +85,7 @@ def export(
     resumed = len(given)
     waiting = [index for index in range(len(plan.episodes)) if index not in given]
     tasks = [
-        _Task(plan.format, plan.episodes[index], settings, index, workplace.folder)
+        _Task(plan.format, plan.episodes[index], plan.settings, index, workplace.folder)
         for index in waiting
     ]
     done = resumed * UNITS
@@ -91,7 +97,7 @@ def export(
         for number, result in results:
             given[waiting[number]] = workplace.mark(waiting[number], result)
     _finish(workplace, plan, [given[index] for index in range(len(plan.episodes))])
-    return Exported(out, plan, resumed)
+    return resumed
 
 
 @dataclass(frozen=True)

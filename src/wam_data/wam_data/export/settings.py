@@ -22,7 +22,7 @@ class ExportSettings:
     to the arms after the limits, or what was requested of the executor. span: from the first to
     the last tick that followed a source, or the whole recording. gripper_state: what the grippers'
     0..1 are linear in, in states: the motor's angle, as in actions, or the finger's position, as
-    in ALOHA's own recordings. Raises WamError.
+    ALOHA's own software records it (wam_core.gripper_scale). Raises WamError.
     """
 
     rate_hz: float = 25.0

@@ -43,7 +43,7 @@ def targets(values: NDArray[np.float32], chunk: int) -> NDArray[np.float32]:
 
 
 def reward(outcome: Outcome) -> float:
-    """The last reward, 0..1: the score, of which a success without one has all."""
+    """The last reward, 0..1: the score, of which a success without one (0) has all."""
     if outcome.success and outcome.score == 0.0:
         return 1.0
     return outcome.score / 100.0

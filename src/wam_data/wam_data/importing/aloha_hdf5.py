@@ -18,7 +18,14 @@ import numpy as np
 
 from wam_core.errors import WamError
 from wam_core.policy import Image, Matrix
-from wam_data.importing.foreign import ForeignEpisode, Picture, decoded, exported_scale, outcome_of
+from wam_data.importing.foreign import (
+    ForeignEpisode,
+    Picture,
+    decoded,
+    exported_scale,
+    outcome_of,
+    scale_of,
+)
 from wam_data.importing.recorded import Recorded, read_recorded
 from wam_data.importing.vectors import Feature, Layout, read_vectors
 from wam_data.manifest import Outcome
@@ -118,6 +125,8 @@ class AlohaHdf5:
         for source in chosen.values():
             if source not in found:
                 raise WamError(f'{path}: has no camera {source!r}, its cameras are {list(found)}')
+            if not isinstance(found[source], h5py.Dataset):
+                raise WamError(f'{path}: is damaged: {_IMAGES}/{source} is no data set')
             shape = found[source].shape
             if not shape or shape[0] < length:
                 raise WamError(f'{path}: {_IMAGES}/{source} has {shape}, but {length} states')
@@ -127,7 +136,8 @@ class AlohaHdf5:
 @dataclass(frozen=True)
 class _Ours:
     """What the attributes of our own exports say. rate_hz: 0: it is somebody else's file. rows:
-    without padding; 0: all. shifted: row t has the command of row t + 1.
+    without padding; 0: all. shifted: row t has the command of row t + 1. gripper_state: one of
+    SCALES; empty: the file is of the time when only the folder's report said it.
     """
 
     rate_hz: float = 0.0
@@ -135,6 +145,7 @@ class _Ours:
     task: str = ''
     shifted: bool = False
     outcome: Outcome | None = None
+    gripper_state: str = ''
 
     @classmethod
     def of(cls, file: Any) -> '_Ours':
@@ -147,6 +158,7 @@ class _Ours:
             str(attributes.get('task', '')),
             attributes['pairing'] == 'act' and not attributes.get('sim'),
             outcome_of(attributes.get('result'), attributes.get('score')),
+            scale_of(attributes.get('gripper_state')),
         )
 
     def paired(self, action: Matrix) -> Matrix:
@@ -168,8 +180,8 @@ def _recorded(file: Any, path: Path, rows: int, cameras: dict[str, Any]) -> Reco
 def _grippers(file: Any, path: Path, ours: _Ours) -> tuple[str, str]:
     """Real ALOHA measures fingers and commands motors; its simulation has fingers in both."""
     if ours.rate_hz:
-        return exported_scale(path.parent) or 'angle', 'angle'
-    return 'finger', 'finger' if file.attrs.get('sim') else 'angle'
+        return ours.gripper_state or exported_scale(path.parent) or 'angle', 'angle'
+    return ('finger', 'finger') if file.attrs.get('sim') else ('', 'angle')
 
 
 def _pictures(path: Path, dataset: Any, length: int, rgb: bool) -> Iterator[Picture]:

@@ -33,7 +33,8 @@ class ForeignEpisode:
     (T, 14) in our order and units, grippers 0..1; velocity, effort: the same, or None. cameras:
     name -> a function that begins to read its T pictures. outcome: None where nobody says it.
     unknown: what the format can't tell. left_out: what it tells and an episode has no place for.
-    grippers: what the 0..1 are linear in, in states and in actions (wam_core.gripper_scale).
+    grippers: what the 0..1 are linear in, in states and in actions (wam_core.gripper_scale);
+    empty: as the software of the rig records it.
     recorded: the times of its rows, if they are known.
     """
 
@@ -72,6 +73,11 @@ def outcome_of(result: object, score: object) -> Outcome | None:
     return Outcome(str(result), float(score), note='as the imported file says', by='import')
 
 
+def scale_of(said: object) -> str:
+    """One of SCALES, as our own exports write it; empty for anything else."""
+    return str(said) if said in SCALES else ''
+
+
 def exported_scale(folder: Path) -> str:
     """What states of grippers are linear in, where we exported the folder; empty: we did not."""
     try:
@@ -79,7 +85,7 @@ def exported_scale(folder: Path) -> str:
         scale = settings['gripper_state']
     except (OSError, ValueError, KeyError, TypeError):
         return ''
-    return scale if scale in SCALES else ''
+    return scale_of(scale)
 
 
 class Dataset(Protocol):

@@ -1,10 +1,8 @@
 """Imports a file or folder of other people's episodes, each once."""
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,11 +11,14 @@ import yaml
 
 from wam_core.errors import WamError
 from wam_core.gripper_scale import SCALES, from_scale
+from wam_core.utf8 import escaped
 from wam_data.definitions import Definitions
+from wam_data.directory_lock import locked
 from wam_data.identity import Identity, Origin
 from wam_data.importing import aloha_hdf5, lerobot_info, lerobot_v1
 from wam_data.importing.aloha_hdf5 import AlohaHdf5
 from wam_data.importing.foreign import Dataset, ForeignEpisode, MissingEpisodeError
+from wam_data.importing.grippers import doubt
 from wam_data.importing.lerobot_v1 import LeRobotV1
 from wam_data.importing.lerobot_versions import LeRobotV2, LeRobotV3
 from wam_data.importing.vectors import Layout, parse_layout
@@ -36,7 +37,8 @@ class Settings:
     """task, task_name: of all; empty: what the data set says. rig: which one it was; empty: nobody
     knows. rate_hz, rgb: of ALOHA's HDF5, see AlohaHdf5. jpeg_quality: 1 to 100. gripper_state,
     gripper_action: what the grippers' 0..1 are linear in, one of SCALES; empty: as such files
-    usually have it. Raises WamError.
+    usually have it. recorded: that of states which a real ALOHA's software recorded, one of
+    SCALES (recorded_scale). Raises WamError.
     """
 
     task: str = ''
@@ -47,13 +49,14 @@ class Settings:
     jpeg_quality: int = 95
     gripper_state: str = ''
     gripper_action: str = ''
+    recorded: str = 'finger'
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.rate_hz <= 1000.0:
             raise WamError(f'rate {self.rate_hz:g} Hz, allowed 0.1 to 1000')
         if not 1 <= self.jpeg_quality <= 100:
             raise WamError(f'JPEG quality {self.jpeg_quality}, allowed 1 to 100')
-        for scale in (self.gripper_state, self.gripper_action):
+        for scale in (self.gripper_state, self.gripper_action, self.recorded):
             if scale not in ('', *SCALES):
                 raise WamError(f'grippers {scale!r}, expected one of {list(SCALES)}')
 
@@ -61,7 +64,8 @@ class Settings:
         """The episode with its grippers in our scale."""
         given = self.gripper_state, self.gripper_action
         state, action = (
-            mine or usual for mine, usual in zip(given, foreign.grippers, strict=True)
+            mine or usual or self.recorded
+            for mine, usual in zip(given, foreign.grippers, strict=True)
         )
         return replace(
             foreign,
@@ -74,7 +78,7 @@ class Settings:
 @dataclass(frozen=True)
 class Result:
     """Of one episode. status: one of STATUSES; known: imported before. episode: the new or known
-    directory. text: what is missing, or why it failed.
+    directory. text: what is missing, why it failed, or what is odd about one that was imported.
     """
 
     name: str
@@ -123,7 +127,7 @@ class Importer:
     def __init__(self, source: Path, root: Path, layout: Layout, settings: Settings) -> None:
         """Raises WamError for a source that is no data set."""
         self._dataset = open_dataset(source, layout, settings)
-        self._path = str(source.resolve())
+        self._path = escaped(str(source.resolve()))
         self._settings = settings
         self._root = root
         self._target = Target(root, settings.jpeg_quality, layout, Definitions())
@@ -147,14 +151,14 @@ class Importer:
         with _locked(self._root):
             known = self._known()
             for name in names:
-                if name in known:
-                    yield Result(name, 'known', known[name])
+                if escaped(name) in known:
+                    yield Result(name, 'known', known[escaped(name)])
                 else:
                     yield self._one(name, progress)
 
     def _one(self, name: str, progress: Progress) -> Result:
         settings = self._settings
-        origin = Origin(self._dataset.format, self._path, name)
+        origin = Origin(self._dataset.format, self._path, escaped(name))
         try:
             with self._dataset.open(name) as foreign:
                 identity = Identity(
@@ -170,7 +174,7 @@ class Importer:
             return Result(name, 'missing', text=str(error))
         except WamError as error:
             return Result(name, 'failed', text=str(error))
-        return Result(name, 'imported', episode)
+        return Result(name, 'imported', episode, doubt(scaled))
 
     def _known(self) -> dict[str, Path]:
         """Episodes of this data set that are there; what an import left that died is removed."""
@@ -203,16 +207,12 @@ def _some(names: list[str]) -> str:
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
     """Makes the root, and holds it against other imports. Raises WamError."""
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(root, os.O_RDONLY)
-    except OSError as error:
-        raise WamError(f'{root}: cannot be used: {error.strerror} (--root)') from error
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            root.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(root, wait=False))
         except BlockingIOError as error:
             raise WamError(f'{root}: another import writes there') from error
+        except OSError as error:
+            raise WamError(f'{root}: cannot be used: {error.strerror} (--root)') from error
         yield
-    finally:
-        os.close(descriptor)

@@ -147,7 +147,7 @@ class LeRobot(ABC):
 
     def _gripper_state(self) -> str:
         """Data sets of ALOHA robots were made of its HDF5 files, which measure fingers."""
-        usual = 'finger' if 'aloha' in self.info.robot.lower() else 'angle'
+        usual = '' if 'aloha' in self.info.robot.lower() else 'angle'
         return exported_scale(self.folder) or usual
 
     def _pictures(self, key: str, place: Place, table: Any, length: int) -> Iterator[Picture]:

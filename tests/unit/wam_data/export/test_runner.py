@@ -176,6 +176,32 @@ def test_another_export_is_not_mixed_in(tmp_path: Path, paths: list[Path]) -> No
         export(Listing(), paths, tmp_path / 'out', SETTINGS, ONE)
 
 
+def test_two_exports_at_once_are_refused(tmp_path: Path, paths: list[Path]) -> None:
+    refused: list[str] = []
+
+    def meanwhile(what: str, done: int, total: int) -> None:
+        if what == 'write' and not refused:
+            for made in (Listing(), Listing('other')):
+                with pytest.raises(WamError) as caught:
+                    export(made, paths, tmp_path / 'out', SETTINGS, ONE)
+                refused.append(str(caught.value))
+
+    done = export(Listing(), paths, tmp_path / 'out', SETTINGS, ONE, meanwhile)
+    assert len(refused) == 2
+    assert all('out.partial: another export is at work there' in text for text in refused)
+    assert written(tmp_path) == [0, 1, 2]
+    export(Listing(), paths, tmp_path / 'whole', SETTINGS, ONE)
+    assert digests(done.folder) == digests(tmp_path / 'whole')
+
+
+def test_a_plan_that_was_cut_off_while_it_was_written_is_written_again(
+    tmp_path: Path, paths: list[Path]
+) -> None:
+    (tmp_path / 'out.partial' / '.export').mkdir(parents=True)
+    (tmp_path / 'out.partial' / '.export' / '.plan.json.0a1b.tmp').touch()
+    assert export(Listing(), paths, tmp_path / 'out', SETTINGS, ONE).resumed == 0
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, paths: list[Path]) -> None:
     (tmp_path / 'out.partial').mkdir()
     (tmp_path / 'out.partial' / 'precious').write_text('mine')

@@ -161,6 +161,7 @@ IMAGE = 'observations/images/cam_high'
         (replace(IMAGE, np.zeros((6, 32, 48), np.uint8)), 'expected (height, width, 3)'),
         (replace(IMAGE, np.full((6, 99), 7, np.uint8)), 'are no picture'),
         (replace(IMAGE, np.zeros((6, 99), np.uint8)), '0 bytes are no picture'),
+        (replace(IMAGE, h5py.SoftLink('/nowhere')), 'cam_high is no data set'),
     ],
 )
 def test_a_bad_file_is_named_and_nothing_is_left(

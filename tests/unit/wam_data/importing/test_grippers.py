@@ -12,7 +12,7 @@ from export_episodes import Script, record
 from import_desk import Desk, opened
 
 from wam_core.errors import WamError
-from wam_core.gripper_scale import to_scale
+from wam_core.gripper_scale import SCALES, to_scale
 from wam_core.joints import GRIPPERS
 from wam_data.export.formats import make_format
 from wam_data.export.runner import Choice, export
@@ -64,21 +64,19 @@ def test_what_one_says_counts(desk: Desk, tmp_path: Path) -> None:
         np.testing.assert_allclose(columns(to_scale(source.action, 'finger')), OPENINGS, atol=1e-6)
 
 
-@pytest.mark.parametrize('scale', ['angle', 'finger'])
+@pytest.mark.parametrize('scale', SCALES)
 @pytest.mark.parametrize('name', ['aloha_hdf5', 'lerobot_v3'])
 def test_our_own_exports_say_it(desk: Desk, tmp_path: Path, name: str, scale: str) -> None:
     episode = record(tmp_path / 'recorded', script=Script(cameras={}, seconds=0.4))
     settings = ExportSettings(gripper_state=scale)
     export(make_format(name, {}), [episode], tmp_path / 'out', settings, Choice())
-    (result,) = desk(tmp_path / 'out', **USUAL)
+    (result,) = desk(tmp_path / 'out', recorded='finger_ros2', **USUAL)
     with opened(result, 25.0) as source:
         expected = 0.06 + 0.04 * np.arange(source.grid.count)  # Script: state_of
         np.testing.assert_allclose(columns(source.state), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ('robot', 'scale'), [('aloha', 'finger'), ('so100', 'angle'), ('', 'angle')]
-)
+@pytest.mark.parametrize(('robot', 'scale'), [('aloha', ''), ('so100', 'angle'), ('', 'angle')])
 def test_the_type_of_the_robot_tells(tmp_path: Path, robot: str, scale: str) -> None:
     folder = foreign_data.lerobot_v3(tmp_path / 'data', (2,))
     path = folder / 'meta/info.json'
@@ -88,5 +86,6 @@ def test_the_type_of_the_robot_tells(tmp_path: Path, robot: str, scale: str) -> 
 
 
 def test_another_scale_is_refused() -> None:
-    with pytest.raises(WamError, match="grippers 'metres', expected one of"):
-        Settings(gripper_state='metres')
+    for name in ('gripper_state', 'gripper_action', 'recorded'):
+        with pytest.raises(WamError, match="grippers 'metres', expected one of"):
+            Settings(**{name: 'metres'})

@@ -87,6 +87,15 @@ def test_a_full_disk_is_named_and_nothing_is_left(
     assert desk.episodes() == []
 
 
+def test_a_source_whose_name_is_not_utf8_is_imported_once(desk: Desk, folder: Path) -> None:
+    odd = folder.rename(folder.with_name(os.fsdecode(b'caf\xe9')))
+    assert {result.status for result in desk(odd)} == {'imported'}
+    origin = read_manifest(desk.episodes()[0]).origin
+    assert origin is not None
+    assert origin.path.endswith('caf\\udce9')
+    assert {result.status for result in desk(odd)} == {'known'}
+
+
 def test_two_imports_at_once_are_refused(desk: Desk, folder: Path) -> None:
     desk.root.mkdir()
     descriptor = os.open(desk.root, os.O_RDONLY)
