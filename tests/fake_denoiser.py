@@ -95,24 +95,45 @@ def fake_planner(
 ) -> Planner:
     """As a worker builds it."""
     assert device == 'cpu'
-    passes = Passes(FakeDenoiser(tick=tick), LAYOUT, options.decoding)
+    return planner_with(FakeDenoiser(tick=tick), options)
+
+
+def planner_with(denoiser: FakeDenoiser, options: CosmosOptions) -> Planner:
+    passes = Passes(denoiser, LAYOUT, options.decoding)
     return Planner(passes, None, LAYOUT, options)
 
 
 def troubled_planner(options: CosmosOptions, folder: Path, device: str) -> Planner:
     """In trouble at every evaluation while a file is there: `pipe` waits until somebody writes to
-    it, `memory` runs out of memory, `poison` ends the process.
+    it, `memory` runs out of memory (`memory_at_reset`: not here, but at a reset), `overflow` gives
+    infinite numbers, `poison` ends the process.
     """
+    return planner_with(TroubledDenoiser(folder), options)
 
-    def tick(_: int) -> None:
-        if (folder / 'pipe').exists():
-            (folder / 'pipe').read_text()
-        if (folder / 'memory').exists():
-            raise torch.OutOfMemoryError('tried to allocate 3 GiB')
-        if (folder / 'poison').exists():
+
+class TroubledDenoiser(FakeDenoiser):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(tick=self._trouble)
+        self._folder = folder
+
+    def _trouble(self, _: int) -> None:
+        if (self._folder / 'pipe').exists():
+            (self._folder / 'pipe').read_text()
+        self._allocate('memory')
+        if (self._folder / 'poison').exists():
             os._exit(1)
 
-    return fake_planner(options, device, tick)
+    def _allocate(self, trouble: str) -> None:
+        if (self._folder / trouble).exists():
+            raise torch.OutOfMemoryError('tried to allocate 3 GiB')
+
+    def context(self, text: Tensor) -> Tensor:
+        self._allocate('memory_at_reset')
+        return super().context(text)
+
+    def _estimate(self, *arguments: object) -> Tensor:
+        estimate = super()._estimate(*arguments)
+        return estimate / 0.0 if (self._folder / 'overflow').exists() else estimate
 
 
 def broken_planner(device: str) -> Planner:

@@ -57,7 +57,7 @@ def policy(folder: Path, spec: PolicySpec, dtype: str = 'float32', **more: Any) 
         'image': {'size': 48, **more.get('image', {})},
         'decoding': {'action_steps': 5, **more.get('decoding', {})},
         'planning': more.get('planning', {}),
-        'savings': {'compile': 'off'},
+        'savings': {'compile': 'off', **more.get('savings', {})},
         'warm_up': False,
     }  # fmt: skip
     loaded = CosmosPolicy(PolicyConfig('cosmos', spec, options))
@@ -96,9 +96,11 @@ def test_other_cameras_and_sizes_give_the_official_actions_too(tmp_path: Path) -
     assert difference.max() <= 1
 
 
-def test_bfloat16_actions_are_the_official_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize('compiled', ['off', pytest.param('on', marks=pytest.mark.slow)])
+def test_bfloat16_actions_are_the_official_ones(tmp_path: Path, compiled: str) -> None:
     """Equal on one processor; another one may sum in another order before it rounds."""
-    prediction, given = ask(policy(tmp_path, SPEC, 'bfloat16')), golden.arrays('end_to_end')
+    ours = policy(tmp_path, SPEC, 'bfloat16', savings={'compile': compiled})
+    prediction, given = ask(ours), golden.arrays('end_to_end')
     theirs = np.sqrt(np.mean((given['actions bfloat16'] - given['actions']) ** 2))
     apart = np.sqrt(np.mean((prediction.actions - given['actions bfloat16']) ** 2))
     assert apart < 0.35 * theirs

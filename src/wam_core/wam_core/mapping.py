@@ -15,15 +15,18 @@ class Section:
             raise WamError(f'{source}: expected a mapping of keys, got {type(values).__name__}')
         self._values: Mapping[str, Any] = values
         self._read: set[str] = set()
+        self._known: set[str] = set()
         self.source = source
 
     def _get(self, key: str, kind: str) -> Any:
         self._read.add(key)
+        self._known.add(key)
         if key not in self._values:
             raise WamError(f'{self.source}: missing key {key!r} ({kind})')
         return self._values[key]
 
     def __contains__(self, key: str) -> bool:
+        self._known.add(key)
         return key in self._values
 
     def names(self) -> list[str]:
@@ -96,11 +99,11 @@ class Section:
         return Section(self._get(key, 'mapping'), f'{self.source}: {key}')
 
     def close(self) -> None:
-        """Refuses the keys that were not read: WamError with the ones that are known."""
+        """Refuses the keys that were not read: WamError with those that were asked for."""
         unknown = sorted(set(map(str, self._values)) - self._read)
         if unknown:
             raise WamError(
-                f'{self.source}: unknown key {unknown[0]!r}, expected one of {sorted(self._read)}'
+                f'{self.source}: unknown key {unknown[0]!r}, expected one of {sorted(self._known)}'
             )
 
 

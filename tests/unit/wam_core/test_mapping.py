@@ -71,6 +71,14 @@ def test_a_fraction_is_no_whole_number() -> None:
         Section({'x': 1.5}, 'f').integer('x', 0, 3)
 
 
+def test_close_names_what_was_only_asked_for_too() -> None:
+    subject = Section({'rate': 1, 'raet': 2}, 'f.yaml')
+    subject.number('rate')
+    assert 'model' not in subject
+    with pytest.raises(WamError, match=r"'raet', expected one of \['model', 'rate'\]"):
+        subject.close()
+
+
 def test_close_names_a_key_that_nobody_read() -> None:
     subject = Section({'rate': 1, 'raet': 2}, 'f.yaml')
     subject.number('rate')

@@ -47,6 +47,21 @@ def test_safetensors_are_read_too(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / 'x.safetensors').keys() == TENSORS.keys()
 
 
+@pytest.mark.parametrize(
+    ('name', 'zipped', 'mapped'),
+    [('x.safetensors', True, True), ('x.pt', True, True), ('x.pt', False, False)],
+)
+def test_tensors_stay_in_the_file(tmp_path: Path, name: str, zipped: bool, mapped: bool) -> None:
+    path = tmp_path / name
+    if path.suffix == '.safetensors':
+        safetensors.torch.save_file(TENSORS, path)
+    else:
+        torch.save(TENSORS, path, _use_new_zipfile_serialization=zipped)
+    loaded = load_checkpoint(path)
+    assert loaded
+    assert (str(path) in Path('/proc/self/maps').read_text()) is mapped
+
+
 def test_buffers_of_bytes_are_allowed(tmp_path: Path) -> None:
     content = {**TENSORS, 'net.n._extra_state': io.BytesIO(b'scales'), 'net.m._extra_state': None}
     torch.save(content, tmp_path / 'x.pt')

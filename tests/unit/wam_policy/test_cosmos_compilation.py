@@ -11,6 +11,7 @@ from cosmos_networks import LAYOUT, make_problem, text
 
 from wam_core.errors import WamError
 from wam_policy.cosmos.network.compilation import Captured, _Held, compiled, wanted
+from wam_policy.cosmos.network.fp8 import effect
 from wam_policy.cosmos.options import SavingOptions
 from wam_policy.cosmos.sequence.layout import Pass
 
@@ -49,6 +50,23 @@ def test_many_shapes_compile_in_any_thread(monkeypatch: pytest.MonkeyPatch) -> N
 def test_compiled_network_gives_the_same() -> None:
     problem = make_problem(SavingOptions(compile='on'), sigmas=(80.0, 4.0))
     torch.testing.assert_close(problem.x0(), problem.plain(), atol=1e-5, rtol=0)
+
+
+@pytest.mark.slow
+def test_compiled_network_rounds_where_the_eager_one_does() -> None:
+    """Equal on one processor, where another sums in another order; without, it is half off."""
+    sigmas = (80.0, 4.0)
+    rounded = make_problem(SavingOptions(compile='on'), torch.bfloat16, sigmas)
+    exact = make_problem(sigmas=sigmas).plain()
+    theirs = effect(exact, rounded.plain()).relative
+    assert effect(rounded.plain(), rounded.x0()).relative < 0.2 * theirs
+
+
+@pytest.mark.slow
+def test_a_value_between_two_operations_is_rounded() -> None:
+    pixels = torch.arange(256).bfloat16()
+    scaled = compiled(lambda x: x / 127.5 - 1.0)
+    assert torch.equal(scaled(pixels), pixels / 127.5 - 1.0)
 
 
 def test_held_tensors_are_copied_when_they_change() -> None:

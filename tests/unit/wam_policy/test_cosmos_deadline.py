@@ -41,7 +41,7 @@ def test_guided_runs_go_sequence_by_sequence() -> None:
     assert costs.estimate(2, 10, guided=True) is None
     costs.record(1, 1, 0.5)
     costs.record(4, 1, 1.0)
-    assert costs.estimate(4, 10, guided=True) == 4 * 10 * 3 * 0.5
+    assert costs.estimate(4, 10, guided=True) == 4 * 10 * 10 * 0.5
     costs.record(2, 10, 40.0, guided=True)
     assert costs.estimate(4, 5, guided=True) == 4 * 5 * 2.0
     assert costs.estimate(4, 10) == 10.0  # as if there had been none

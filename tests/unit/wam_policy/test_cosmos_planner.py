@@ -1,13 +1,19 @@
+import math
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from fake_denoiser import (
     LAYOUT,
     WHOLE_CHUNK,
     FakeDenoiser,
+    TroubledDenoiser,
     fake_planner,
     known_latents,
     make_options,
     plan_of,
+    planner_with,
     text,
 )
 from torch import Tensor
@@ -16,7 +22,7 @@ from wam_core.errors import WamError
 from wam_policy.cosmos.checkpoint.random_weights import random_weights
 from wam_policy.cosmos.network.denoiser import Denoiser
 from wam_policy.cosmos.network.transformer import PRESETS, build
-from wam_policy.cosmos.options import CosmosOptions
+from wam_policy.cosmos.options import AGGREGATIONS, CosmosOptions
 from wam_policy.cosmos.planning.aggregation import aggregate
 from wam_policy.cosmos.planning.deadline import Deadline
 from wam_policy.cosmos.planning.passes import Passes, advance
@@ -232,13 +238,39 @@ def test_lcb_of_one_value_is_refused_when_the_planner_is_made() -> None:
     fake_planner(make_options({'mode': 'parallel'}, aggregation='lcb', futures=1, values=1))
 
 
-def test_a_value_that_is_no_number_is_an_error() -> None:
-    class Broken(FakeDenoiser):
-        def x0(self, *arguments: object) -> Tensor:
-            return super().x0(*arguments) * float('nan')
+class Overflowing(FakeDenoiser):
+    """In one pass, and for the first sequence of a batch only."""
 
-    options = make_options()
-    planner = Planner(Passes(Broken(), LAYOUT, options.decoding), None, LAYOUT, options)
+    def __init__(self, purpose: Pass, number: float) -> None:
+        super().__init__()
+        self._purpose, self._number = purpose, number
+
+    def _estimate(self, x: Tensor, sigmas: object, clean: object, *arguments: object) -> Tensor:
+        estimate = super()._estimate(x, sigmas, clean, *arguments)
+        if clean == LAYOUT.clean(self._purpose):
+            estimate[0, :, LAYOUT.value] = self._number
+        return estimate
+
+
+@pytest.mark.parametrize('aggregation', AGGREGATIONS)
+@pytest.mark.parametrize('number', [math.nan, math.inf])
+@pytest.mark.parametrize('purpose', [Pass.POLICY, Pass.WORLD_MODEL, Pass.V_VALUE, Pass.Q_VALUE])
+def test_what_is_not_finite_is_no_plan(purpose: Pass, number: float, aggregation: str) -> None:
+    value = 'q' if purpose is Pass.Q_VALUE else 'v'
+    options = make_options({'value': value}, aggregation=aggregation)
+    planner = planner_with(Overflowing(purpose, number), options)
     planner.reset(text())
-    with pytest.raises(WamError, match='nan of candidate 0'):
+    with pytest.raises(WamError, match=re.escape(f'{purpose.value!r}: the network gave')):
+        planner.plan(known_latents(), 0)
+
+
+def test_a_reset_that_fails_leaves_no_task(tmp_path: Path) -> None:
+    planner = planner_with(TroubledDenoiser(tmp_path), make_options())
+    planner.reset(text())
+    trouble = tmp_path / 'memory_at_reset'
+    trouble.touch()
+    with pytest.raises(torch.OutOfMemoryError):
+        planner.reset(text(1))
+    trouble.unlink()
+    with pytest.raises(WamError, match='a plan without a task'):
         planner.plan(known_latents(), 0)

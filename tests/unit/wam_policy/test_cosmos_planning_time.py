@@ -134,6 +134,14 @@ def test_guided_candidates_are_begun_only_as_far_as_there_is_time() -> None:
     assert plan.complete and taken == 39.0
 
 
+@pytest.mark.parametrize(('prefix', 'seconds'), [('guide', 9.0), ('replace', 30.0)])
+def test_the_warm_up_learns_what_guidance_takes(prefix: str, seconds: float) -> None:
+    options = make_options({'prefix': prefix}, deadline_s=1.0)
+    costs = Timed(options, lambda batch: 1.0).planner._searcher.costs
+    assert costs.estimate(1, 3, guided=True) == seconds
+    assert costs.estimate(1, 3) == 3.0
+
+
 def test_the_least_that_an_answer_takes() -> None:
     assert timed(lambda batch: 1.0 + batch).planner.least_s() == 3 * 2.0
 

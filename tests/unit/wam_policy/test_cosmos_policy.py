@@ -10,10 +10,14 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from torch.autograd.graph import saved_tensors_hooks
 
 from wam_core.errors import WamError
 from wam_core.policy import InferenceRequest, Observation, PolicyConfig, PolicySpec
+from wam_policy.cosmos import model
+from wam_policy.cosmos.options import parse_options
 from wam_policy.cosmos.policy import CosmosPolicy
+from wam_policy.cosmos.sequence.layout import make_layout
 from wam_policy.policy import Policy
 
 CAMERAS = ('cam_left_wrist', 'cam_right_wrist', 'cam_high')
@@ -116,6 +120,55 @@ def test_frozen_rows_enter_the_denoising(way: str) -> None:
     np.testing.assert_array_equal(again.actions, bound.actions)
 
 
+def test_guidance_takes_little_memory_where_there_is_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers, saved = [], []
+    for little in (False, True):
+        monkeypatch.setattr(model, 'recomputes', lambda *_, little=little: little)
+        policy = make()
+        count: list[int] = []
+        with saved_tensors_hooks(lambda tensor, count=count: count.append(1) or tensor, _same):
+            answers.append(policy.infer(observe(), ask(np.zeros((7, 14)), 1_000_000_000)))
+        saved.append(len(count))
+    assert [answer.prefix_rows for answer in answers] == [7, 7]
+    np.testing.assert_array_equal(answers[0].actions, answers[1].actions)
+    assert 0 < saved[1] < saved[0]
+
+
+def test_what_guidance_keeps_counts_as_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = make_layout(CAMERAS, horizon=50, image_size=224)
+    guided, off = (parse_options({'decoding': {'prefix': way}}, 'f') for way in ('guide', 'off'))
+    cpu = torch.device('cpu')
+    # 7.3 GiB were counted, and are not there while a picture is decoded, which takes 2.7.
+    more = model.needed_bytes(guided, layout, False) - model.needed_bytes(off, layout, False)
+    assert 4.5 < more / 2**30 < 5.0
+    for missing in (0, 1):
+        available = model.needed_bytes(guided, layout, False) - missing
+        memory = psutil.virtual_memory()._replace(available=available)
+        monkeypatch.setattr(psutil, 'virtual_memory', lambda memory=memory: memory)
+        assert model.recomputes(guided, layout, cpu) == bool(missing)
+        assert not model.recomputes(off, layout, cpu)
+        model.check_memory(guided, layout, cpu)
+
+
+def _same(tensor: Any) -> Any:
+    return tensor
+
+
+def test_a_task_that_cannot_be_taken_up_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = make()
+    monkeypatch.setattr(policy._model.planner, 'reset', failing_reset)
+    with pytest.raises(WamError, match='no room'):
+        policy.reset('fold the shirt')
+    with pytest.raises(WamError, match='before it was given a task'):
+        policy.infer(observe(), ask())
+
+
+def failing_reset(_: Any) -> None:
+    raise WamError('no room')
+
+
 @pytest.mark.parametrize(
     'decoding',
     [
@@ -130,7 +183,7 @@ def test_nothing_is_bound_where_nothing_can_be(decoding: dict[str, Any]) -> None
     assert policy.infer(observe(), request).prefix_rows == 0
 
 
-@pytest.mark.parametrize('scale', ['finger', 'angle'])
+@pytest.mark.parametrize('scale', ['finger', 'finger_ros2', 'angle'])
 def test_the_gripper_is_told_as_the_training_data_tell_it(
     scale: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,7 +341,10 @@ def test_too_little_memory_is_told_before_anything_is_loaded(
         ({'image': {'size': 16}}, 'does not fit'),
         ({'decoding': {'steps': 3}}, "unknown key 'steps'"),
         ({'decoding': {'action_steps': 0}}, 'action_steps = 0'),
-        ({'planing': {}}, "unknown key 'planing'"),
+        (
+            {'planing': {}},
+            "'planing', .*'decoding', 'image', 'model', 'planning', 'savings', 'warm",
+        ),
         ({'model': {'preset': 'huge'}}, "preset = 'huge'"),
         ({'model': {**OPTIONS['model'], 'directory': '/nowhere'}}, '/nowhere'),
     ],

@@ -159,6 +159,36 @@ def test_a_failure_of_one_request_is_reported_and_over(troubled: Workers, folder
 
 
 @pytest.mark.slow
+def test_a_worker_that_could_not_take_up_the_task_finds_nothing(
+    troubled: Workers, folder: Path
+) -> None:
+    planner = with_workers(troubled)
+    (folder / 'memory_at_reset').touch()
+    planner.reset(text(1))
+    ray.wait([troubled._workers[0].task], timeout=60)
+    (folder / 'memory_at_reset').unlink()
+    for _ in range(2):
+        plan = planner.plan(known_latents(), 195)
+        assert 'worker 1 (cpu) has failed' in plan.note
+        assert 'tried to allocate 3 GiB' in plan.note
+        assert [candidate.seed for candidate in plan.candidates] == [195, 196, 197]
+    planner.reset(text(1))
+    plan = planner.plan(known_latents(), 195)
+    assert plan.complete
+    assert values(plan) == pytest.approx(values(expected_plan(task=1)))
+
+
+@pytest.mark.slow
+def test_what_is_not_finite_in_a_worker_is_no_plan(troubled: Workers, folder: Path) -> None:
+    planner = with_workers(troubled)
+    (folder / 'overflow').touch()
+    with pytest.raises(WamError, match=r"worker 1 \(cpu\): .*pass 'policy': .* not finite"):
+        planner.plan(known_latents(), 195)
+    (folder / 'overflow').unlink()
+    assert planner.plan(known_latents(), 195).complete
+
+
+@pytest.mark.slow
 def test_a_dead_worker_is_reported_in_every_plan(troubled: Workers, folder: Path) -> None:
     planner = with_workers(troubled)
     (folder / 'poison').touch()

@@ -28,7 +28,7 @@ from websockets.sync.client import connect
 
 from wam_core.errors import WamError
 from wam_core.gripper_scale import to_scale
-from wam_core.policy import Observation, Prediction
+from wam_core.policy import Candidate, Observation, Prediction
 from wam_policy.remote.access import is_loopback, listen, reserve
 from wam_policy.remote.openpi import OpenpiPolicy
 from wam_policy.remote.service import Service
@@ -84,11 +84,19 @@ def failing(error: BaseException) -> Callable[[Observation], Prediction]:
     return answer
 
 
+HELD = np.zeros((HORIZON, 14))
 FAILURES: list[tuple[Callable[[Observation], Prediction], str]] = [
     (failing(RuntimeError('CUDA out of memory')), 'RuntimeError: CUDA out of memory'),
     (failing(SystemExit(3)), 'SystemExit'),
     (failing(WamError('unknown instruction')), 'unknown instruction'),
-    (lambda _: Prediction(np.full((HORIZON, 14), np.nan)), '70 actions that are not finite'),
+    (lambda _: Prediction(np.full((HORIZON, 14), np.nan)), r'actions with .* not finite \(70 of'),
+    (lambda _: Prediction(HELD, value=np.inf), 'a value with numbers that are not finite'),
+    (lambda _: Prediction(HELD, np.full(14, np.nan)), 'a future proprioception with numbers'),
+    (lambda _: Prediction(HELD, np.zeros(3)), r'proprioception of shape \(3,\), expected \(14,\)'),
+    (
+        lambda _: Prediction(HELD, candidates=(Candidate(HELD), Candidate(HELD, np.nan))),
+        'a value with numbers that are not finite',
+    ),
     (lambda _: Prediction(np.zeros((2, 14))), r'actions of shape \(2, 14\), expected \(5, 14\)'),
 ]
 

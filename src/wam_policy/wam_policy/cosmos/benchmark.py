@@ -4,7 +4,7 @@ import gc
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +20,7 @@ from wam_core.policy import (
 )
 from wam_policy.cosmos.model import find_device
 from wam_policy.cosmos.network.flops import device_peak, forward_flops
+from wam_policy.cosmos.network.fp8 import effect
 from wam_policy.cosmos.network.transformer import PRESETS
 from wam_policy.cosmos.policy import CosmosPolicy
 from wam_policy.cosmos.sequence.layout import make_layout
@@ -63,6 +64,8 @@ def measure(case: Case, progress: Callable[[str], None]) -> dict[str, object]:
     """The figures of one case. progress: is told what begins. Raises WamError.
 
     tflops: floating point operations of the network, counted, over the whole time of a call.
+    fp8_effect: how far FP8 alone moved the actions, see ``fp8.Effect``; where it is asked for. In
+    a plan the best candidate may be another one, and its actions are then compared.
     """
     device = find_device(case.device)
     _free(device)
@@ -76,19 +79,11 @@ def measure(case: Case, progress: Callable[[str], None]) -> dict[str, object]:
     memory_gb = _peak_memory_gb(device)
     del policy
     _free(device)
-    effect = _effect_of_steps(case, ours.actions)
-    _free(device)
+    effects = _effects(case, device, ours.actions)
     progress(f'the plain eager path, {case.eager_calls} calls')
     eager = _timed(_policy(case, NOTHING_SAVED, 1), case.eager_calls)
     return {
-        'config': case.config,
-        'device': _device_name(device),
-        'mode': case.mode,
-        'steps': case.steps,
-        'dtype': case.dtype,
-        'fp8': case.fp8,
-        'candidates': case.candidates if case.mode == 'plan' else 1,
-        'calls': case.calls,
+        **_conditions(case, device),
         'total_ms': _percentiles(ours.total_ms),
         'stages_ms': {name: _percentiles(ms) for name, ms in ours.stages_ms.items()},
         'nfe': evaluations,
@@ -98,7 +93,20 @@ def measure(case: Case, progress: Callable[[str], None]) -> dict[str, object]:
         'eager': {'calls': case.eager_calls, 'total_ms': _percentiles(eager.total_ms)},
         'speedup': round(float(np.median(eager.total_ms) / np.median(ours.total_ms)), 2),
         'max_abs_diff': float(np.abs(ours.actions - eager.actions).max()),
-        **effect,
+        **effects,
+    }
+
+
+def _conditions(case: Case, device: torch.device) -> dict[str, object]:
+    return {
+        'config': case.config,
+        'device': _device_name(device),
+        'mode': case.mode,
+        'steps': case.steps,
+        'dtype': case.dtype,
+        'fp8': case.fp8,
+        'candidates': case.candidates if case.mode == 'plan' else 1,
+        'calls': case.calls,
     }
 
 
@@ -170,13 +178,23 @@ def _observation() -> Observation:
     return Observation(0, images, generator.uniform(-1, 1, 14), zeros, zeros)
 
 
-def _effect_of_steps(case: Case, actions: Matrix) -> dict[str, object]:
-    """How far the actions are from those of the paper's number of steps."""
-    if case.steps == PAPER_STEPS:
-        return {}
-    policy = _policy(replace(case, steps=PAPER_STEPS), {'fp8': case.fp8}, case.batch)
-    reference = _timed(policy, 1).actions
-    return {f'max_abs_diff_to_{PAPER_STEPS}_steps': float(np.abs(actions - reference).max())}
+def _effects(case: Case, device: torch.device, actions: Matrix) -> dict[str, object]:
+    """How far the actions are from those of the paper's number of steps, and without FP8."""
+    effects: dict[str, object] = {}
+    if case.steps != PAPER_STEPS:
+        paper = _actions(replace(case, steps=PAPER_STEPS), device)
+        name = f'max_abs_diff_to_{PAPER_STEPS}_steps'
+        effects[name] = float(np.abs(actions - paper).max())
+    if case.fp8:
+        exact = torch.from_numpy(_actions(replace(case, fp8=False), device))
+        effects['fp8_effect'] = asdict(effect(exact, torch.from_numpy(actions)))
+    return effects
+
+
+def _actions(case: Case, device: torch.device) -> Matrix:
+    actions = _timed(_policy(case, {'fp8': case.fp8}, case.batch), 1).actions
+    _free(device)
+    return actions
 
 
 def _percentiles(ms: Sequence[float]) -> dict[str, float]:
@@ -193,6 +211,8 @@ def _peak_memory_gb(device: torch.device) -> float:
 def _free(device: torch.device) -> None:
     gc.collect()
     if device.type == 'cuda':
+        # The last of these does not do that itself, and fails on a GPU not used before.
+        torch.cuda.init()  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
 

@@ -98,12 +98,12 @@ def find_device(name: str) -> torch.device:
     return torch.device(wanted)
 
 
-def needed_bytes(options: CosmosOptions, layout: Layout) -> int:
-    """Memory of weights and activations, estimated.
+def needed_bytes(options: CosmosOptions, layout: Layout, recomputed: bool = True) -> int:
+    """Memory of weights and activations, estimated; recomputed: see ``recomputes``.
 
     Of activations, about 40 values per token and channel are alive in a block: the projections,
     attention, and four times the width in the MLP, twice each. The VAE has about 300 per pixel
-    and channel while it decodes.
+    and channel while it decodes, which is not while a prefix guides.
     """
     dtype = DTYPES[options.model.dtype]
     preset = options.model.preset
@@ -113,17 +113,40 @@ def needed_bytes(options: CosmosOptions, layout: Layout) -> int:
     values = networks * parameters
     values += sum(weight.numel() for weight in vae_model(preset).parameters())
     values += 40 * batch * layout.tokens * PRESETS[preset].width
-    values += 300 * layout.image_size**2 * VAES[preset].base_dim
+    decoding = 300 * layout.image_size**2 * VAES[preset].base_dim
+    values += max(decoding, _kept_by_guidance(options, layout, recomputed))
     return int(values * dtype.itemsize)
+
+
+def recomputes(options: CosmosOptions, layout: Layout, device: torch.device) -> bool:
+    """Whether there is too little memory to keep what the guidance by a prefix needs again.
+
+    Then it is computed a second time, block by block: the same numbers, half as long again.
+    """
+    return _free_bytes(device) < needed_bytes(options, layout, recomputed=False)
+
+
+def _kept_by_guidance(options: CosmosOptions, layout: Layout, recomputed: bool) -> int:
+    """Values that are kept on the way forward for the way back, of one sequence.
+
+    32 per token and channel in a block; recomputed: what enters each block, and 32 in one of them.
+    """
+    if options.decoding.prefix != 'guide':
+        return 0
+    config = PRESETS[options.model.preset]
+    blocks = config.layers + 32 if recomputed else 32 * config.layers
+    return blocks * layout.tokens * config.width
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == 'cuda':
+        return torch.cuda.mem_get_info(device)[0]
+    return int(psutil.virtual_memory().available)
 
 
 def check_memory(options: CosmosOptions, layout: Layout, device: torch.device) -> None:
     """Raises WamError where less is free than the policy needs."""
-    needed = needed_bytes(options, layout)
-    if device.type == 'cuda':
-        free, _ = torch.cuda.mem_get_info(device)
-    else:
-        free = psutil.virtual_memory().available
+    needed, free = needed_bytes(options, layout), _free_bytes(device)
     if free < needed:
         raise WamError(
             f'{device} has {free / 2**30:.1f} GiB of free memory, the policy needs about '
@@ -139,7 +162,8 @@ def _planner(
     workers: Workers | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Planner:
-    policy = _passes(options, layout, device, weights.network)
+    recompute = recomputes(options, layout, device)  # before the weights take theirs
+    policy = _passes(options, layout, device, weights.network, recompute)
     planning = None
     if options.planning.directory:
         network = load_network(options.planning.directory, options.model.preset)
@@ -148,10 +172,16 @@ def _planner(
 
 
 def _passes(
-    options: CosmosOptions, layout: Layout, device: torch.device, weights: Mapping[str, Tensor]
+    options: CosmosOptions,
+    layout: Layout,
+    device: torch.device,
+    weights: Mapping[str, Tensor],
+    recompute: bool = False,
 ) -> Passes:
     dtype = DTYPES[options.model.dtype]
     network = build(PRESETS[options.model.preset], META, dtype)
     fill(network, weights, device, dtype)
+    if recompute:
+        network.enable_gradient_checkpointing()
     denoiser = Denoiser(network, layout, dtype, options.savings)
     return Passes(denoiser, layout, options.decoding)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from wam_core.gripper_scale import SCALES
 from wam_core.mapping import Section
 from wam_core.options import parameter, read
 
@@ -25,7 +26,7 @@ class ModelOptions:
     threads: int = parameter(0, "of the CPU; 0: PyTorch's choice", lower=0, upper=256)
     gripper_state: str = parameter(
         'finger', "grippers in the training data's states: finger positions, as ALOHA records "
-        'them, or motor angles, as in its actions', allowed=('finger', 'angle'),
+        'them (finger_ros2: Interbotix/aloha), or motor angles, as in its actions', allowed=SCALES,
     )  # fmt: skip
     proprioception: bool = parameter(True, 'whether the sequence holds the state of the arms')
 
@@ -64,7 +65,7 @@ class DecodingOptions:
     prefix: str = parameter(
         'guide',
         "how an rtc request's frozen rows enter: guide pulls the rest along, and "
-        'takes three times as long',
+        'takes several times as long',
         allowed=('off', 'replace', 'guide'),
     )
 

@@ -59,9 +59,10 @@ class CosmosPolicy:
         self._options = resolve(
             parse_options(config.options, f'{where}: options'), config.directory
         )
-        if self._options.model.gripper_state == 'finger' and spec.state_dim != DIM:
+        scale = self._options.model.gripper_state
+        if scale != 'angle' and spec.state_dim != DIM:
             raise WamError(
-                f"{where}: gripper_state = 'finger' is for states of {DIM} numbers, these have "
+                f'{where}: gripper_state = {scale!r} is for states of {DIM} numbers, these have '
                 f'{spec.state_dim}; allowed: angle'
             )
         self._layout = make_layout(
@@ -91,6 +92,7 @@ class CosmosPolicy:
 
         Raises WamError for an instruction without an embedding, listing those that have one.
         """
+        self._task = None
         self._model.planner.reset(self._model.embeddings.embedding(task))
         self._task = task
         self._requests = 0

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image as Pictures
 
 from wam_core.errors import WamError
 from wam_core.gripper_scale import from_scale
 from wam_core.joints import Vector
-from wam_core.policy import Image
+from wam_core.policy import Candidate, Image
 from wam_policy.policy import InferenceRequest, Observation, Policy, PolicySpec, Prediction
 
 Result = TypeVar('Result')
@@ -165,12 +166,25 @@ class Service:
         return np.asarray(resized)
 
     def _check(self, prediction: Prediction) -> None:
-        expected = (self.spec.horizon, self.spec.action_dim)
-        if np.shape(prediction.actions) != expected:
-            raise FaultError(
-                f'the policy answered actions of shape {np.shape(prediction.actions)}, '
-                f'expected {expected}'
-            )
-        bad = int(np.count_nonzero(~np.isfinite(prediction.actions)))
-        if bad:
-            raise FaultError(f'the policy answered {bad} actions that are not finite')
+        spec = self.spec
+        answer = Candidate(prediction.actions, prediction.value, prediction.future_proprioception)
+        for candidate in (answer, *prediction.candidates):
+            _check_numbers('actions', candidate.actions, (spec.horizon, spec.action_dim))
+            if candidate.value is not None:
+                _check_numbers('a value', candidate.value, ())
+            if candidate.future_proprioception is not None:
+                future = candidate.future_proprioception
+                _check_numbers('a future proprioception', future, (spec.state_dim,))
+
+
+def _check_numbers(what: str, numbers: ArrayLike, expected: tuple[int, ...]) -> None:
+    if np.shape(numbers) != expected:
+        raise FaultError(
+            f'the policy answered {what} of shape {np.shape(numbers)}, expected {expected}'
+        )
+    bad = int(np.count_nonzero(~np.isfinite(numbers)))
+    if bad:
+        raise FaultError(
+            f'the policy answered {what} with numbers that are not finite '
+            f'({bad} of {np.size(numbers)})'
+        )

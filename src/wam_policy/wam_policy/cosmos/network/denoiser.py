@@ -140,7 +140,8 @@ class Denoiser:
         """``x0``, and what it would take in x to change it by ``residual(x0)``: (dx0/dx)^T of it.
 
         Both (B, 16, T, h, w). By diffusers' forward pass, which autograd can follow whatever is
-        compiled or in FP8, and sample by sample, because of the memory: about three evaluations.
+        compiled or in FP8, and sample by sample, because of the memory: as long as two evaluations
+        by ``forward_plain``, or three and a half where the model recomputes its activations.
         """
         self._check(x, sigmas, clean, known, context)
         times, mask, known = self._times(sigmas)[0], self._mask(clean), known.expand_as(x)

@@ -12,9 +12,10 @@ from wam_policy.cosmos.network.transformer import MASK_CHANNELS, TEXT_TOKENS, Ne
 from wam_policy.cosmos.options import SavingOptions
 from wam_policy.cosmos.sequence.layout import CHANNELS, PATCH, Layout
 
-# Dense TFLOP/s with float32 sums: (bfloat16, FP8), FP8 0 where there is none. Sources: NVIDIA's
-# data sheets of each (half of what they state with sparsity) and, of the GeForce cards, the
-# architecture papers of Ampere, Ada and Blackwell. The first pattern that fits is taken.
+# Dense TFLOP/s: (bfloat16, FP8), FP8 0 where there is none. Sources: NVIDIA's data sheets of each
+# (half of what they state with sparsity) and, of the GeForce cards, the architecture papers of
+# Ampere, Ada and Blackwell, those with float32 sums; what that means for FP8 on Ada and Hopper,
+# see ``fp8``. The first pattern that fits is taken.
 _PEAKS: Final = (
     (r'H200 NVL', 835.5, 1671.0),
     (r'H100 NVL', 835.5, 1671.0),

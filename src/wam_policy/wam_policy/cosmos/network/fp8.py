@@ -1,8 +1,12 @@
 """The blocks' large matrix products in FP8 (e4m3): about twice the arithmetic rate, not exact.
 
-Weights are scaled per output channel once, activations per token at each product; sums are in
-float32. Attention, norms, the first and the last layer stay in bfloat16, and so do the keys and
-values of the text, which are computed once per task.
+Weights are scaled per output channel once, activations per token at each product. Attention,
+norms, the first and the last layer stay in bfloat16, and so do the keys and values of the text,
+which are computed once per task.
+
+Sums stay in the tensor cores to the end (``use_fast_accum``), which on Ada and Hopper hold fewer
+bits than float32: FP8 is for speed, and carrying them over into float32 every so often costs some
+of it. What roundings and sums together do to the actions: ``wam bench policy --fp8``.
 """
 
 from dataclasses import dataclass

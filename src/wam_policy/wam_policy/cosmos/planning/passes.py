@@ -24,12 +24,17 @@ from wam_policy.cosmos.sequence.layout import Layout, Pass
 _KEPT_NOISE: Final = 64
 
 
+class NotFiniteError(WamError):
+    """The network gave numbers that nothing can be made of."""
+
+
 class Passes:
     """Runs one checkpoint on batches of sequences.
 
     Latents are (B, 16, T, h, w) float32 on the network's device, one seed per sequence; a result
     depends on its own sequence, seed and number of steps only. ``known`` and ``latents`` may
-    have B = 1 for all seeds. Source: cosmos-policy, ``get_x0_fn_from_batch``.
+    have B = 1 for all seeds. Raises NotFiniteError. Source: cosmos-policy,
+    ``get_x0_fn_from_batch``.
     """
 
     def __init__(self, denoiser: Denoiser, layout: Layout, options: DecodingOptions) -> None:
@@ -117,7 +122,9 @@ class Passes:
         if self._options.variance_scale:
             scales = tuple(variance_scales(seed) for seed in seeds)
         with torch.inference_mode(False), torch.no_grad():
-            return sample(estimate, self._unit_noise(seeds, known.device), steps, scales)
+            latents = sample(estimate, self._unit_noise(seeds, known.device), steps, scales)
+        _check_finite(latents, purpose)
+        return latents
 
     def _guided(
         self,
@@ -167,6 +174,15 @@ def _replaced(prefix: FrozenRows, x0: Estimate, count: int) -> Estimate:
         return own if done == count else prefix.replaced(own)
 
     return estimate
+
+
+def _check_finite(latents: Tensor, purpose: Pass) -> None:
+    # Here, because further on values are clipped and compared: infinity would be the best of them.
+    if not bool(torch.isfinite(latents).all()):
+        raise NotFiniteError(
+            f'pass {purpose.value!r}: the network gave numbers that are not finite; '
+            'see options.model and options.planning: directory, dtype'
+        )
 
 
 def _plain(tensor: Tensor) -> Tensor:

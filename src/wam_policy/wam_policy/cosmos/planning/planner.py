@@ -21,7 +21,7 @@ from wam_policy.cosmos.planning.aggregation import (
 )
 from wam_policy.cosmos.planning.deadline import Deadline
 from wam_policy.cosmos.planning.passes import Passes
-from wam_policy.cosmos.planning.prefix import FrozenRows
+from wam_policy.cosmos.planning.prefix import FrozenRows, frozen_rows
 from wam_policy.cosmos.planning.runs import Member, search_of
 from wam_policy.cosmos.planning.sampler import SEEDS, evaluations
 from wam_policy.cosmos.planning.search import Found, Outcome, Query, Searcher
@@ -112,6 +112,8 @@ class Planner:
         if self._aggregates:
             members = len(search.value_steps) * max(1, len(search.future_steps))
             check_members(options.planning, members)
+        self._guides = options.decoding.prefix == 'guide'
+        self._layout = layout
         self._paths = search.paths
         self._least = evaluations(search.action_steps)  # that an answer takes at least
         self._policy = policy
@@ -122,7 +124,8 @@ class Planner:
         self._contexts: tuple[Context, Context] | None = None
 
     def reset(self, text: Tensor) -> None:
-        """A new task. text: its embedding, (512, 1024)."""
+        """A new task. text: its embedding, (512, 1024). If this fails, there is no task."""
+        self._contexts = None
         context = self._policy.context(text)
         judging = context if self._planning is None else self._planning.context(text)
         self._contexts = context, judging
@@ -147,8 +150,16 @@ class Planner:
             self._searcher.costs.forget()
             self.find(known, seeds, deadline)
             self.find(known, seeds[:1], deadline)
+            if self._guides:
+                self._guide_one(known, seeds[0])
         for passes in filter(None, (self._policy, self._planning)):
             passes.settle()
+
+    def _guide_one(self, known: Tensor, seed: int) -> None:
+        row = torch.zeros((1, self._layout.action_dim))
+        prefix = frozen_rows(row, self._layout, guided=True)
+        # With no time left, this one run is all that is done.
+        self.find(known, [seed], Deadline(self._clock, 0.0), prefix)
 
     def find(
         self,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from wam_core.errors import WamError
 from wam_policy.cosmos.planning.deadline import Deadline
+from wam_policy.cosmos.planning.passes import NotFiniteError
 from wam_policy.cosmos.planning.planner import Planner
 from wam_policy.cosmos.planning.prefix import FrozenRows
 from wam_policy.cosmos.planning.ray_cluster import cause, connect, load_ray, reserved_gpus
@@ -64,6 +65,7 @@ class Searching:
 class _Worker:
     name: str
     actor: Any
+    task: Any = None  # the reference of its latest reset
     answer: Any = None  # the reference of what it was asked
     late: Any = None  # of an earlier request that it may still be busy with
     seeds: int = 0  # how many candidates it was to search
@@ -107,7 +109,7 @@ class Workers:
         """A new task; each worker takes it up before its next answer."""
         for worker in self._workers:
             if not worker.failure:
-                worker.actor.reset.remote(text.cpu())
+                worker.task = worker.actor.reset.remote(text.cpu())
 
     def own_share(self, candidates: int) -> int:
         """How many of the candidates, from the first, are left to this process."""
@@ -139,7 +141,10 @@ class Workers:
                 worker.answer = worker.actor.find.remote(known.cpu(), given, seconds, prefix)
 
     def collect(self, deadline: Deadline | None) -> tuple[tuple[Found, ...], str]:
-        """What arrived in time, and a note about workers that were late or have failed."""
+        """What arrived in time, and a note about workers that were late or have failed.
+
+        Raises NotFiniteError if one of them met such numbers, as this process would have.
+        """
         timeout = self._timeout_s if deadline is None else max(0.0, deadline.remaining())
         asked = [worker.answer for worker in self._workers if worker.answer is not None]
         if asked:
@@ -187,12 +192,15 @@ class Workers:
             return 'is late'
         reference, worker.answer = worker.answer, None
         try:
-            answer = self._ray.get(reference)
+            # A reset comes before the search that follows it; one that failed has left no task.
+            _, answer = self._ray.get([worker.task, reference])
         except self._ray.exceptions.RayActorError as error:
             # Ray goes on with a page of common causes, and this is in every later note.
             worker.failure = f'has died ({cause(error).partition(". ")[0]})'
             return worker.failure
         except self._ray.exceptions.RayError as error:
+            if isinstance(error, NotFiniteError):
+                raise NotFiniteError(f'{worker.name}: {cause(error)}') from error
             return f'has failed ({cause(error)})'
         assert isinstance(answer, Found)
         return answer
