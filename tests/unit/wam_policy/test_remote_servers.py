@@ -1,5 +1,6 @@
 """What both of our servers have in common, asked by our clients."""
 
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -112,6 +113,20 @@ def test_a_policy_that_fails_is_an_error_and_the_server_goes_on(protocol: str) -
                 client.infer(make_observation(), REQUEST)
         policy.answer = policy.hold
         client.infer(make_observation(), REQUEST)
+
+
+def test_a_policy_that_fails_is_status_500_and_on_the_terminal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    policy = ServedPolicy()
+    with serving('cosmos', policy) as server:
+        client = CLIENTS['cosmos'](server.url)
+        for answer, said in FAILURES:
+            policy.answer = answer
+            caplog.clear()
+            with pytest.raises(WamError, match='500'):
+                client.infer(make_observation(), REQUEST)
+            assert re.search(f'failed.*{said}', caplog.text, re.DOTALL)
 
 
 @pytest.mark.parametrize('protocol', CLIENTS)

@@ -108,6 +108,8 @@ class Service:
         error = wrapped.exception()
         if error is None:
             return wrapped.result()
+        if isinstance(error, FaultError):
+            _LOG.error('policy %s failed: %s', self.spec.name, error)
         if isinstance(error, WamError):
             raise error
         _LOG.error('policy %s failed', self.spec.name, exc_info=error)
@@ -116,7 +118,8 @@ class Service:
     def predict(self, query: Query) -> Prediction:
         """For jobs: the policy's answer, checked; resets the policy to a new task or episode.
 
-        Raises WamError for a bad query, FaultError for an answer that nobody could execute.
+        Raises WamError for a bad query, FaultError where the policy fails, or answers what nobody
+        could execute.
         """
         observation = self._observation(query)
         if self._episode != (query.task, query.episode):
@@ -130,7 +133,10 @@ class Service:
             mode='remote',
             prefix=np.zeros((0, self.spec.action_dim)),
         )
-        prediction = self._policy.infer(observation, request)
+        try:
+            prediction = self._policy.infer(observation, request)
+        except WamError as error:  # and the query is sound
+            raise FaultError(str(error)) from error
         self._check(prediction)
         return prediction
 
