@@ -4,8 +4,6 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from interbotix_xs_msgs.srv import RegisterValues, RobotInfo
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 from wam_msgs.msg import ExecutorState, MotorHealth
 from wam_msgs.srv import GoToPose
@@ -67,11 +65,7 @@ class Rig:
         return self.ros.call(Trigger, f'/arms/{name}', Trigger.Request())
 
     def fault(self, robot: str, name: str, value: Any) -> None:
-        parameter = Parameter(name, value=value).to_parameter_msg()
-        request = SetParameters.Request(parameters=[parameter])
-        (result,) = self.ros.call(
-            SetParameters, f'/{robot}/xs_sdk/set_parameters', request
-        ).results
+        (result,) = self.ros.set_parameters(f'/{robot}/xs_sdk', **{name: value})
         assert result.successful, result.reason
 
     def register(self, robot: str, name: str) -> list[int]:

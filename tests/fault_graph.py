@@ -8,8 +8,6 @@ import numpy as np
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from executor_rig import excess
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rollout_outcome import last_line
 from wam_msgs.msg import AppliedAction, EpisodeEvent, ExecutorState
@@ -95,12 +93,7 @@ class Graph:
 
     def fault(self, node: str, **knobs: Any) -> None:
         """Turns fault knobs of the simulated rig, src/wam_sim/README.md."""
-        parameters = [
-            Parameter(name, value=value).to_parameter_msg() for name, value in knobs.items()
-        ]
-        request = SetParameters.Request(parameters=parameters)
-        answer = self.ros.call(SetParameters, f'/{node}/set_parameters', request)
-        for result in answer.results:
+        for result in self.ros.set_parameters(f'/{node}', **knobs):
             assert result.successful, result.reason
 
     @property

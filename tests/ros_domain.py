@@ -13,9 +13,11 @@ import pytest
 import rclpy
 import yaml
 from ament_index_python.packages import get_package_prefix
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 
 Result = TypeVar('Result')
@@ -160,6 +162,14 @@ class Ros:
             return future.result()
         finally:
             self.node.destroy_client(client)
+
+    def set_parameters(self, node: str, **values: Any) -> list[Any]:
+        """The results, one for each, of setting parameters of a node; its name begins with /."""
+        parameters = [
+            Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
+        ]
+        request = SetParameters.Request(parameters=parameters)
+        return list(self.call(SetParameters, f'{node}/set_parameters', request).results)
 
     def set_time(self, nanoseconds: int) -> None:
         """Publishes /clock: the test is the time source of nodes with use_sim_time."""

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from interbotix_xs_msgs.msg import JointGroupCommand, JointSingleCommand, JointTrajectoryCommand
 from interbotix_xs_msgs.srv import OperatingModes, Reboot, RegisterValues, RobotInfo, TorqueEnable
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
@@ -44,8 +42,8 @@ def nanoseconds(stamp: Any) -> int:
 
 def set_fault(ros: Any, node: str, name: str, value: Any) -> Any:
     """Sets one parameter of a node of the rig; the result."""
-    request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
-    return ros.call(SetParameters, f'{node}/set_parameters', request).results[0]
+    (result,) = ros.set_parameters(node, **{name: value})
+    return result
 
 
 def on_a_grid(times_ns: list[int]) -> None:

@@ -7,8 +7,6 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from interbotix_xs_msgs.msg import JointGroupCommand
 from interbotix_xs_msgs.srv import RegisterValues
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from wam_msgs.msg import EpisodeEvent, ExecutorState, JointTarget, Proprioception
 from wam_msgs.srv import SetLeaders
@@ -92,11 +90,7 @@ class Leaders:
         return list(answer.values)
 
     def fault(self, robot: str, name: str, value: Any) -> None:
-        parameter = Parameter(name, value=value).to_parameter_msg()
-        request = SetParameters.Request(parameters=[parameter])
-        (result,) = self.ros.call(
-            SetParameters, f'/{robot}/xs_sdk/set_parameters', request
-        ).results
+        (result,) = self.ros.set_parameters(f'/{robot}/xs_sdk', **{name: value})
         assert result.successful, result.reason
 
     def complaint(self) -> str:

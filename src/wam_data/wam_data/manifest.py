@@ -47,8 +47,8 @@ class Outcome:
 class TopicStatistics:
     """One topic. bytes: before compression. dropped: received, not written. missing: judged by the
     gaps between header stamps, and to the episode's ends, and the nominal ``period_s`` (0:
-    unknown). backwards: stamps that
-    were older than the one before. rate_hz, largest_gap_s: by header stamps.
+    unknown). backwards: stamps that were older than the one before. rate_hz, largest_gap_s: by
+    header stamps.
     """
 
     type: str

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from changed_recording import with_definitions
 from episode_maker import EpisodeMaker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mcap.writer import Writer
 from shared_data import recordings, shared_data
 
 from wam_core.errors import WamError
@@ -107,24 +107,6 @@ class TestOfOthers:
             assert mended(copy) == scanned, file
 
 
-def with_definitions(path: Path, change: Callable[[str, bytes], tuple[str, bytes]]) -> None:
-    """Writes a recording again. change: from encoding and text of a definition to others."""
-    target = path.with_name('changed.mcap')
-    with target.open('wb') as stream:
-        writer = Writer(stream)
-        writer.start('ros2', 'test')
-        channels: dict[int, int] = {}
-        for schema, channel, message in Scanner(path).messages():
-            if channel.id not in channels:
-                encoding, text = change(schema.encoding, schema.data)
-                number = writer.register_schema(schema.name, encoding, text)
-                channels[channel.id] = writer.register_channel(channel.topic, 'cdr', number)
-            times = (message.log_time, message.data, message.publish_time)
-            writer.add_message(channels[channel.id], *times)
-        writer.finish()
-    target.replace(path)
-
-
 @pytest.mark.parametrize(
     ('change', 'named'),
     [
@@ -138,7 +120,7 @@ def with_definitions(path: Path, change: Callable[[str, bytes], tuple[str, bytes
 def test_missing_definitions_are_named(
     host: Path, change: Callable[[str, bytes], tuple[str, bytes]], named: str
 ) -> None:
-    with_definitions(host / RECORDING, change)
+    with_definitions(host / RECORDING, lambda name, *rest: (name, *change(*rest)))
     problems = verify(host).problems
     assert any(re.search(named, problem) for problem in problems), problems
 

@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from changed_recording import Definition, with_definitions
 from episode_maker import EpisodeMaker
-from mcap.writer import Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from wam_core.errors import WamError
@@ -18,7 +18,6 @@ from wam_data.layout import RECORDING
 from wam_data.reader import EpisodeReader
 from wam_data.replay_policy import read_actions
 from wam_data.report.gather import gather
-from wam_data.scan import Scanner
 from wam_data.verify import verify
 from wam_data.wanted_fields import FIELDS, TYPES, fault
 
@@ -35,23 +34,13 @@ def defined_anew(episode: Path, kind: str, change: Callable[[str], str], name: s
 
     name: of the type from then on; empty: the same.
     """
-    path = episode / RECORDING
-    target = path.with_name('changed.mcap')
-    with target.open('wb') as stream:
-        writer = Writer(stream)
-        writer.start('ros2', 'test')
-        channels: dict[int, int] = {}
-        for schema, channel, message in Scanner(path).messages():
-            if channel.id not in channels:
-                ours = schema.name == kind
-                text = change(schema.data.decode()) if ours else schema.data.decode()
-                new = name if name and ours else schema.name
-                number = writer.register_schema(new, 'ros2msg', text.encode())
-                channels[channel.id] = writer.register_channel(channel.topic, 'cdr', number)
-            times = (message.log_time, message.data, message.publish_time)
-            writer.add_message(channels[channel.id], *times)
-        writer.finish()
-    target.replace(path)
+
+    def changed(old: str, encoding: str, text: bytes) -> Definition:
+        if old != kind:
+            return old, encoding, text
+        return name or old, encoding, change(text.decode()).encode()
+
+    with_definitions(episode / RECORDING, changed)
     return episode
 
 
